@@ -1,0 +1,1 @@
+"""What an environment may say: typed, frozen settings, tenants, naming, addressing, versions, role ids."""
