@@ -1,0 +1,106 @@
+"""Physical names: one place that knows each type's length, characters and scope, and never cuts silently.
+
+A name is `<abbreviation>-<organisation>-<stack>[-<purpose>]`. Where that is longer than the type allows, the end gives
+way to a digest of the whole name, so that two names never fall together because their ends were cut.
+Sources of limits: Azure, "Naming rules and restrictions for Azure resources"; Kubernetes and PostgreSQL: 63 bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from enum import Enum
+
+DIGEST_LENGTH = 6
+
+
+class Kind(Enum):
+    """A type of named thing: abbreviation, longest name, whether hyphens are allowed, whether unique in all Azure."""
+
+    RESOURCE_GROUP = ("rg", 90, True, False)
+    VIRTUAL_NETWORK = ("vnet", 64, True, False)
+    SUBNET = ("snet", 80, True, False)
+    NETWORK_SECURITY_GROUP = ("nsg", 80, True, False)
+    NAT_GATEWAY = ("ng", 80, True, False)
+    PUBLIC_IP = ("pip", 80, True, False)
+    PEERING = ("peer", 80, True, False)
+    DNS_RESOLVER = ("dnspr", 80, True, False)
+    DNS_OUTBOUND_ENDPOINT = ("out", 80, True, False)
+    DNS_RULESET = ("dnsfrs", 80, True, False)
+    PRIVATE_ENDPOINT = ("pe", 64, True, False)
+    WORKSPACE = ("log", 63, True, False)
+    DATA_COLLECTION_RULE = ("dcr", 64, True, False)
+    STORAGE_ACCOUNT = ("st", 24, False, True)
+    REGISTRY = ("cr", 50, False, True)
+    VAULT = ("kv", 24, True, True)
+    DATABASE_SERVER = ("psql", 63, True, True)
+    CLUSTER = ("aks", 54, True, False)
+    IDENTITY = ("id", 128, True, False)
+
+    def __init__(self, abbreviation: str, longest: int, hyphens: bool, is_global: bool) -> None:
+        self.abbreviation = abbreviation
+        self.longest = longest
+        self.hyphens = hyphens
+        self.is_global = is_global
+
+
+def shorten(name: str, longest: int, *, hyphens: bool = True) -> str:
+    """`name` itself where it is legal; else its beginning and a digest of the whole of it.
+
+    `longest` counts characters. Without `hyphens` they are left out, and then too the digest of the full name is kept,
+    since `a-b` and `ab` would otherwise become one.
+    """
+    plain = name if hyphens else name.replace("-", "")
+    if plain == name and len(name) <= longest:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:DIGEST_LENGTH]
+    separator = "-" if hyphens else ""
+    head = plain[: longest - DIGEST_LENGTH - len(separator)].rstrip("-")
+    return f"{head}{separator}{digest}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """The physical names of one stack."""
+
+    organisation: str
+    stack: str
+
+    def of(self, kind: Kind, purpose: str = "") -> str:
+        """The name of the thing of this kind which serves `purpose` (a slug, a component; empty for the only one)."""
+        parts = (kind.abbreviation, self.organisation, self.stack, purpose)
+        return shorten("-".join(part for part in parts if part), kind.longest, hyphens=kind.hyphens)
+
+
+def task_namespace(slug: str) -> str:
+    """Namespace of a tenant's task pods."""
+    return f"tasks-{slug}"
+
+
+def parse_namespace(slug: str) -> str:
+    """Namespace of a tenant's DAG processor, triggerer and git mirror."""
+    return f"parse-{slug}"
+
+
+def processor_role(slug: str) -> str:
+    """PostgreSQL role, PgBouncer alias and login of a tenant's DAG processor. A slug has no underscore: one to one."""
+    return f"ariel_dagproc_{slug.replace('-', '_')}"
+
+
+def triggerer_role(slug: str) -> str:
+    """PostgreSQL role, PgBouncer alias and login of a tenant's triggerer."""
+    return f"ariel_trigger_{slug.replace('-', '_')}"
+
+
+def role_assignment(scope: str, principal: str, role: str) -> str:
+    """GUID of a role assignment: the same for the same three, so that a re-run finds what it made.
+
+    Made from names known before Azure answers; Azure wants a GUID that is unique in the directory.
+    """
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{scope}|{principal}|{role}"))
+
+
+def digest(*parts: str) -> str:
+    """Short stable key for a thing that has no name of its own, such as one grant in a list."""
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:8]

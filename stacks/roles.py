@@ -1,0 +1,36 @@
+"""Azure's built-in roles by name, with the ids that role assignments need, and the few that a tenant may be granted."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+BUILT_IN: Final[dict[str, str]] = {
+    "AcrPull": "7f951dda-4ed3-4680-a7ca-43fe172d538d",
+    "Azure Kubernetes Service Cluster User Role": "4abbcc35-e782-43d8-92c5-2d3f1bd2253f",
+    "Azure Kubernetes Service RBAC Cluster Admin": "b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b",
+    "Key Vault Reader": "21090545-7ca7-4776-b22c-e363652d74d2",
+    "Key Vault Secrets Officer": "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
+    "Key Vault Secrets User": "4633458b-17de-408a-b874-0445c86b69e6",
+    "Managed Identity Operator": "f1a07417-d97a-45cb-824c-7a7467783830",
+    "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
+    "Network Contributor": "4d97b98b-1d4f-4787-a291-c67834d212e7",
+    "Private DNS Zone Contributor": "b12aa53e-6015-4669-85d0-8515ebb3ae7f",
+    "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+    "Storage Blob Data Reader": "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
+}
+"""Role name -> GUID of its definition, from Azure's table of built-in roles."""
+
+
+class GrantableRole(StrEnum):
+    """What a tenant's block may grant: data-plane roles only, none that can hand out rights."""
+
+    STORAGE_BLOB_DATA_READER = "Storage Blob Data Reader"
+    STORAGE_BLOB_DATA_CONTRIBUTOR = "Storage Blob Data Contributor"
+    KEY_VAULT_SECRETS_USER = "Key Vault Secrets User"
+    MONITORING_METRICS_PUBLISHER = "Monitoring Metrics Publisher"
+
+
+def definition_id(subscription_id: str, role: str) -> str:
+    """ARM id of a built-in role's definition. Raises KeyError for a role that is not in `BUILT_IN`."""
+    return f"/subscriptions/{subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{BUILT_IN[role]}"
