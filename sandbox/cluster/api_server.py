@@ -1,0 +1,48 @@
+"""kube-apiserver: certificates for people and components, RBAC and Node authorisation, no anonymous access."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sandbox.cluster.component import Component
+from sandbox.cluster.etcd import SOCKET
+from sandbox.cluster.folder import ClusterFolder
+
+SERVICE_RANGE: Final = "10.96.0.0/16"
+"""Addresses of services (kubeadm's default is 10.96.0.0/12); nothing routes them while there is no node."""
+
+
+def _arguments(folder: ClusterFolder) -> list[str]:
+    serving, signing, issuer = folder.pair("serving"), folder.service_account_keys, folder.issuer()
+    return [
+        f"--etcd-servers={SOCKET}",
+        "--bind-address=127.0.0.1",
+        "--advertise-address=127.0.0.1",
+        # The address is a loopback one, which an Endpoints object may not hold.
+        "--endpoint-reconciler-type=none",
+        f"--secure-port={folder.ports.get('kube-apiserver')}",
+        f"--tls-cert-file={serving.certificate}",
+        f"--tls-private-key-file={serving.key}",
+        f"--client-ca-file={folder.authority}",
+        "--anonymous-auth=false",
+        "--authorization-mode=Node,RBAC",
+        # On by default in 1.36 and relied upon: PodSecurity, ResourceQuota, LimitRanger, ServiceAccount,
+        # ValidatingAdmissionPolicy, MutatingAdmissionPolicy.
+        "--enable-admission-plugins=NodeRestriction",
+        f"--service-cluster-ip-range={SERVICE_RANGE}",
+        f"--service-account-issuer={issuer}",
+        f"--service-account-jwks-uri={issuer}openid/v1/jwks",
+        f"--service-account-signing-key-file={signing.key}",
+        f"--service-account-key-file={signing.certificate}",
+        "--allow-privileged=true",
+        "--profiling=false",
+    ]
+
+
+API_SERVER: Final = Component(
+    name="kube-apiserver",
+    arguments=_arguments,
+    health=lambda folder: f"{folder.server}/readyz",
+    stop_seconds=15,
+    working_folder=lambda folder: folder.etcd,
+)

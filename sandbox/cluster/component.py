@@ -1,0 +1,26 @@
+"""What the cluster needs to know of one of its processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.cluster.folder import ClusterFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """One process of the cluster; the name is also that of its tool, log, record and port."""
+
+    name: str
+    arguments: Callable[[ClusterFolder], list[str]]
+    """The command line after the executable."""
+    health: Callable[[ClusterFolder], str]
+    """URL that answers 200 to the administrator once the component works."""
+    stop_seconds: float
+    """How long it may take to end after SIGTERM."""
+    listens: bool = True
+    """Whether it listens on a kept port of its name."""
+    working_folder: Callable[[ClusterFolder], Path] = lambda folder: folder.root
+    environment: Mapping[str, str] = field(default_factory=dict)
