@@ -1,0 +1,1 @@
+"""How one thing is built: one ComponentResource per file, with its roles, endpoints and diagnostics beside it."""
