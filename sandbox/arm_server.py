@@ -1,0 +1,117 @@
+"""The process of the emulated Azure Resource Manager (`sandbox.arm`): its port, its token, its life."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from sandbox import ports
+from sandbox.paths import REPOSITORY, SandboxPaths
+from sandbox.pki import write_private
+from sandbox.ports import KeptPorts
+from sandbox.processes import OwnedProcess
+from sandbox.report import Report
+from stacks.errors import MachineError, Problem
+
+OPERATION_SECONDS: Final = 0.05
+"""How long a long-running operation takes: long enough to be polled, short enough for tests."""
+
+START_SECONDS: Final = 60
+_STOP_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 0.05
+_NAME: Final = "arm"
+
+
+class ArmServer:
+    """The service of one sandbox, reached by its endpoint and its token."""
+
+    def __init__(self, paths: SandboxPaths) -> None:
+        self._paths = paths
+        self._ports = KeptPorts(paths.ports)
+        self.process = OwnedProcess(_NAME, paths.records / f"{_NAME}.json", paths.logs / f"{_NAME}.log")
+
+    @property
+    def endpoint(self) -> str:
+        """URL without a trailing slash."""
+        return f"http://127.0.0.1:{self._ports.get(_NAME)}"
+
+    @property
+    def token(self) -> str:
+        """The bearer token, made once and readable by its owner only."""
+        file = self._paths.arm_token
+        if not file.exists():
+            write_private(file, secrets.token_urlsafe(32).encode())
+        return file.read_text()
+
+    def launch(self, *, issuer: str, kubeconfig: Path, report: Report) -> None:
+        """Start the process if it does not run; `wait` tells when it answers.
+
+        `issuer` and `kubeconfig` are those of the cluster, which need not run yet.
+        """
+        if self.process.running():
+            return
+        port = self._ports.get(_NAME)
+        if ports.busy(port):
+            chosen = self._ports.choose(_NAME)
+            report.say(
+                f"Port {port} of the emulated Azure is taken by {ports.holder(port)}; using {chosen} from now on"
+            )
+            port = chosen
+        command = [sys.executable, "-m", "sandbox.arm", "--state", str(self._paths.arm), "--port", str(port)]
+        command += ["--operation-seconds", str(OPERATION_SECONDS)]
+        command += ["--oidc-issuer", issuer, "--cluster-kubeconfig", str(kubeconfig)]
+        environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self._paths.root),
+            # This checkout's code, whichever checkout the virtual environment was made for.
+            "PYTHONPATH": str(REPOSITORY),
+            "ARIEL_ARM_TOKEN": self.token,
+        }
+        self.process.start(command, folder=self._paths.root, environment=environment)
+
+    def wait(self, report: Report) -> None:
+        """Return when it answers. Raises MachineError when it ended or does not answer in time."""
+        if self.ready():
+            return
+        deadline = time.monotonic() + START_SECONDS
+        with report.step("Start the emulated Azure"):
+            while not self.ready():
+                if not self.process.running():
+                    raise self._failure("ended while it started")
+                if time.monotonic() > deadline:
+                    raise self._failure(f"did not answer within {START_SECONDS} s")
+                time.sleep(_POLL_SECONDS)
+
+    def ready(self) -> bool:
+        """Whether it runs and answers."""
+        if not self.process.running():
+            return False
+        try:
+            answer = httpx.get(
+                f"{self.endpoint}/_sandbox/health",
+                headers={"Authorization": f"Bearer {self.token}"},
+                timeout=5,
+                trust_env=False,
+            )
+        except httpx.TransportError:
+            return False
+        return answer.status_code == httpx.codes.OK
+
+    def stop(self) -> None:
+        """End the process; its state stays on disk."""
+        self.process.stop(_STOP_SECONDS)
+
+    def _failure(self, what: str) -> MachineError:
+        problem = Problem(
+            path=str(self.process.log),
+            value=f"the emulated Azure {what}; its log ends with:\n{self.process.log_tail()}",
+            rule=f"it answers at {self.endpoint}",
+            action="run `ariel doctor`, free what the log names, and run the command again",
+        )
+        return MachineError([problem])

@@ -1,0 +1,122 @@
+"""The sandbox of one stack: start, stop, wipe, and the environment in which the engine finds it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sandbox import toolchain
+from sandbox.arm_server import ArmServer
+from sandbox.cluster import Cluster
+from sandbox.locks import exclusive
+from sandbox.official_plugins import PACKAGES, OfficialPlugins
+from sandbox.paths import REPOSITORY, SandboxPaths
+from sandbox.report import LineReport, Report
+
+ENGINE_TOOLS: Final = ("pulumi", "helm")
+CLUSTER_TOOLS: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+
+DEFAULT_PASSPHRASE: Final = "sandbox"  # noqa: S105 - documented; it protects nothing but a throw-away state.
+"""Encrypts the secrets in the state when the environment names no passphrase; documented in README.md."""
+
+
+@dataclass(frozen=True)
+class ComponentStatus:
+    """One process of the sandbox, and whether it runs and answers."""
+
+    name: str
+    ready: bool
+
+
+class Sandbox:
+    """Everything that stack `stack` of the project in `project_root` needs instead of Azure.
+
+    All of it lives in `<project_root>/.ariel/<stack>` and listens on loopback ports of its own, so two checkouts, or
+    two stacks, never meet. Every method may be called at any time, from any process of the same user.
+    """
+
+    def __init__(self, project_root: Path, stack: str) -> None:
+        self.paths = SandboxPaths(project_root, stack)
+        self.arm = ArmServer(self.paths)
+        self._plugins = OfficialPlugins(self.paths.pulumi_home)
+
+    def cluster(self, tools: Mapping[str, Path] | None = None) -> Cluster:
+        """The cluster; `tools` are needed to start it, not to look at it or to stop it."""
+        return Cluster(self.paths.cluster, tools or {})
+
+    def start(self, cluster: bool, report: Report | None = None) -> None:
+        """Make the tools available and start what does not run; with `cluster` also a cluster. Raises MachineError."""
+        report = report or LineReport()
+        with self._locked(report):
+            tools = toolchain.ensure(ENGINE_TOOLS + (CLUSTER_TOOLS if cluster else ()), report)
+            self.paths.backend.mkdir(parents=True, exist_ok=True, mode=0o700)
+            one_node = self.cluster(tools)
+            self.arm.launch(issuer=one_node.issuer, kubeconfig=one_node.kubeconfig, report=report)
+            self._plugins.choose(tools["pulumi"], report)
+            if cluster:
+                one_node.start(report)
+            self.arm.wait(report)
+
+    def stop(self, report: Report | None = None) -> None:
+        """End all processes; data stays."""
+        report = report or LineReport()
+        with self._locked(report):
+            self._stop(report)
+
+    def wipe(self, report: Report | None = None) -> None:
+        """Stop, and remove all data: Azure, cluster, and the stack's state."""
+        report = report or LineReport()
+        with self._locked(report):
+            self._stop(report)
+            if self.paths.root.exists():
+                shutil.rmtree(self.paths.root)
+
+    def status(self) -> list[ComponentStatus]:
+        """What there is and whether it answers; the cluster's parts once it was started for the first time."""
+        found = {"arm": self.arm.ready()}
+        cluster = self.cluster()
+        if cluster.kubeconfig.exists():
+            found |= cluster.ready()
+        return [ComponentStatus(name, ready) for name, ready in found.items()]
+
+    def environment(self) -> dict[str, str]:
+        """Variables to add to the engine's environment. Raises MachineError before the first `start`."""
+        passphrase = {} if _has_passphrase() else {"PULUMI_CONFIG_PASSPHRASE": DEFAULT_PASSPHRASE}
+        return passphrase | {
+            "ARIEL_ARM_ENDPOINT": self.arm.endpoint,
+            "ARIEL_ARM_TOKEN": self.arm.token,
+            "ARIEL_COMPACT_CHART": str(REPOSITORY / "sandbox" / "chart"),
+            "ARIEL_PYTHON": sys.executable,
+            "PATH": self._path(),
+            "PULUMI_BACKEND_URL": self.paths.backend.as_uri(),
+            # What is used is on PATH or already in PULUMI_HOME; anything else would be a surprise from the network.
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_HOME": str(self.paths.pulumi_home),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+
+    def _path(self) -> str:
+        own = ["azure-native", *sorted(PACKAGES.keys() - self._plugins.installed())]
+        plugins = [str(REPOSITORY / "sandbox" / "plugins" / "bin" / package) for package in own]
+        tools = [toolchain.located(toolchain.TOOLS[name]) for name in ENGINE_TOOLS + CLUSTER_TOOLS]
+        present = os.environ.get("PATH", os.defpath).split(os.pathsep)
+        folders = [str(toolchain.path("pulumi").parent), *(str(tool.parent) for tool in tools if tool is not None)]
+        added = [folder for folder in dict.fromkeys(folders) if folder not in present]
+        return os.pathsep.join([*plugins, *added, *present])
+
+    def _stop(self, report: Report) -> None:
+        self.cluster().stop(report)
+        self.arm.stop()
+
+    def _locked(self, report: Report) -> AbstractContextManager[None]:
+        return exclusive(self.paths.lock, f"another command on the sandbox of {self.paths.stack}", report)
+
+
+def _has_passphrase() -> bool:
+    return any(name in os.environ for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"))
