@@ -5,12 +5,17 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
-from stacks.model import Cidr, Cpu, Email, Guid, HostName, Memory, Model, Resources
+from stacks.model import SLUG_PATTERN, Cidr, Cpu, Email, Guid, HostName, Memory, Model, Resources
 from stacks.roles import GrantableRole
 
-SLUG_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+REPOSITORY_PATTERN = r"^(https://|ssh://|git://|git@)[^\s]+$"
+FOLDER_PATTERN = r"^[^/\s][^\s]*$"
+BRANCH_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$"
+SCOPE_PATTERN = r"^/subscriptions/[0-9a-fA-F-]{36}(/[^\s]+)?$"
+ALLOWED_IMAGE_PATTERN = r"^[a-z0-9][A-Za-z0-9._/:@*-]*$"
+
 Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN, min_length=3, max_length=20)]
 """Also the name of the tenant's Airflow team, bundle and pool, and the prefix of its DAG ids."""
 
@@ -20,9 +25,11 @@ GroupName = Annotated[str, StringConstraints(pattern=SLUG_PATTERN, min_length=2,
 class Repository(Model):
     """Where the tenant's DAGs come from."""
 
-    url: Annotated[str, StringConstraints(pattern=r"^(https://|ssh://|git://|git@)[^\s]+$")]
-    branch: str = "main"
-    path: Annotated[str, StringConstraints(pattern=r"^[^/\s][^\s]*$")] = "dags"
+    url: Annotated[str, StringConstraints(pattern=REPOSITORY_PATTERN)]
+    """Address that `git clone` takes, without a password or token in it."""
+    branch: Annotated[str, StringConstraints(pattern=BRANCH_PATTERN)] = "main"
+    """Branch whose newest revision runs in this environment."""
+    path: Annotated[str, StringConstraints(pattern=FOLDER_PATTERN)] = "dags"
     """Folder inside the repository which holds the DAGs."""
 
 
@@ -30,14 +37,18 @@ class Quota(Model):
     """The most that all task pods of the tenant may use at one time."""
 
     pods: int = Field(default=20, ge=1, le=500)
+    """Task pods; also the slots of the tenant's pool."""
     cpu: Cpu = "8"
+    """Cores of all task pods together."""
     memory: Memory = "16Gi"
+    """Memory of all task pods together."""
 
 
 class Processor(Model):
     """The tenant's DAG processor."""
 
     resources: Resources = Resources(cpu="500m", memory="1Gi")
+    """What one replica is given."""
     processes: int = Field(default=2, ge=1, le=16)
     """Files parsed at the same time."""
     file_timeout: int = Field(default=60, ge=5, le=600)
@@ -45,47 +56,52 @@ class Processor(Model):
     import_timeout: int = Field(default=30, ge=5, le=600)
     """Seconds that the import of one file may take (`core.dagbag_import_timeout`); below `fileTimeout`."""
     replicas: int = Field(default=1, ge=1, le=4)
+    """Processors which run at the same time."""
 
 
 class Triggerer(Model):
     """The tenant's triggerer, which runs its deferred tasks."""
 
     enabled: bool = True
+    """Whether the tenant has one; without it, its deferrable operators cannot defer."""
     resources: Resources = Resources(cpu="250m", memory="512Mi")
+    """What one replica is given."""
     capacity: int = Field(default=200, ge=1, le=5000)
     """Triggers that it runs at the same time (`triggerer.capacity`)."""
     replicas: int = Field(default=1, ge=1, le=4)
+    """Triggerers which run at the same time."""
 
 
 class Egress(Model):
-    """One destination outside the platform that the tenant's tasks may reach."""
+    """One destination outside the platform that the tenant's tasks may reach: a host or a range."""
 
     host: HostName | None = None
+    """Name of the destination; exactly one of `host` and `cidr` is given."""
     cidr: Cidr | None = None
+    """Range of the destination; exactly one of `host` and `cidr` is given."""
     port: int = Field(ge=1, le=65535)
-
-    @model_validator(mode="after")
-    def _one_destination(self) -> Egress:
-        if (self.host is None) == (self.cidr is None):
-            raise ValueError("exactly one of host and cidr")
-        return self
+    """TCP port."""
 
 
 class Grant(Model):
     """A role on an Azure scope, given to one of the tenant's identities."""
 
     role: GrantableRole
-    scope: Annotated[str, StringConstraints(pattern=r"^/subscriptions/[0-9a-fA-F-]{36}(/[^\s]+)?$")]
-    """ARM id of the resource which the role opens; never a whole subscription."""
+    """Built-in role, by name; only roles on data."""
+    scope: Annotated[str, StringConstraints(pattern=SCOPE_PATTERN)]
+    """ARM id of the one resource which the role opens; never a group or a subscription."""
 
 
 class Identity(Model):
     """A managed identity of its own for a group of the tenant's DAGs, beside the tenant's own one."""
 
     grants: tuple[Grant, ...] = ()
+    """Roles of this identity."""
 
 
 class SecretsMode(StrEnum):
+    """Where a tenant's secrets live."""
+
     VAULT = "vault"
     """A Key Vault of the tenant's own."""
     SHARED = "shared"
@@ -93,20 +109,19 @@ class SecretsMode(StrEnum):
 
 
 class Secrets(Model):
-    mode: SecretsMode = SecretsMode.VAULT
-    trust_group: GroupName | None = None
+    """Where the tenant's secrets live."""
 
-    @model_validator(mode="after")
-    def _group_goes_with_shared(self) -> Secrets:
-        if (self.mode is SecretsMode.SHARED) != (self.trust_group is not None):
-            raise ValueError("trustGroup is given exactly where mode is shared")
-        return self
+    mode: SecretsMode = SecretsMode.VAULT
+    """`vault`: a Key Vault of the tenant's own. `shared`: the vault of a trust group, read by all of it."""
+    trust_group: GroupName | None = None
+    """One of `trustGroups`; given exactly where `mode` is `shared`."""
 
 
 class Alerts(Model):
     """Where the tenant hears of failures."""
 
     channel: Literal["slack", "email"]
+    """How."""
     target: Annotated[str, StringConstraints(min_length=1)]
     """A Slack channel (`#weather-data`) or a mail address."""
 
@@ -115,24 +130,37 @@ class Pools(Model):
     """Server connections that PgBouncer keeps for the tenant's own roles, per PgBouncer replica."""
 
     processor: int = Field(default=2, ge=1, le=20)
+    """Of the role of its DAG processor."""
     triggerer: int = Field(default=2, ge=1, le=20)
+    """Of the role of its triggerer."""
 
 
 class Tenant(Model):
+    """One team."""
+
     owner: Email
+    """Who answers for the tenant."""
     group_id: Guid
     """Object id of the Entra group whose members are the team."""
     repository: Repository
+    """Where the tenant's DAGs come from."""
     quota: Quota = Quota()
+    """The most that all task pods of the tenant may use at one time."""
     processor: Processor = Processor()
+    """The tenant's DAG processor."""
     triggerer: Triggerer = Triggerer()
+    """The tenant's triggerer, which runs its deferred tasks."""
     egress: tuple[Egress, ...] = ()
+    """Destinations outside the platform that the tenant's tasks may reach; nothing else is reachable."""
     grants: tuple[Grant, ...] = ()
     """Roles of the tenant's own identity (account `task`)."""
     identities: dict[GroupName, Identity] = {}
     """DAG groups with an identity of their own (account `task-<group>`)."""
-    allowed_images: tuple[str, ...] = ()
+    allowed_images: tuple[Annotated[str, StringConstraints(pattern=ALLOWED_IMAGE_PATTERN)], ...] = ()
     """Images, beside the platform's, that the tenant's tasks may ask for; `*` only as a last part after a `/`."""
     alerts: Alerts | None = None
+    """Where the tenant hears of failures."""
     secrets: Secrets = Secrets()
+    """Where the tenant's secrets live."""
     pools: Pools = Pools()
+    """Server connections that PgBouncer keeps for the tenant's own roles, per PgBouncer replica."""
