@@ -60,6 +60,16 @@ class Downloads:
             return {tool.name: target}
         return unpack(target, tool.release.members, folder)
 
+    def reachable(self, tool: Tool) -> bool:
+        """Whether the publisher of that tool answers; nothing is downloaded."""
+        arch = tool.release.architectures.get(platform.machine(), "")
+        url = tool.release.checksums.format(version=tool.version, arch=arch)
+        try:
+            self._text(url)
+        except AttemptError:
+            return False
+        return True
+
     def _text(self, url: str) -> str:
         host = self._reachable_host(url)
         try:
