@@ -1,0 +1,1 @@
+"""The program: assembles the platform, then one tenant after another, and exports what others read."""

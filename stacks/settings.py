@@ -182,6 +182,8 @@ class Images(Model):
     """Images beside Airflow's own."""
 
     pgbouncer: Image
+    statsd: Image = Image(repository="prometheus/statsd-exporter", tag="v0.28.0")
+    """Turns Airflow's statsd packets into Prometheus metrics."""
     """PgBouncer with its token sidecar."""
 
 

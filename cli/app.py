@@ -1,0 +1,173 @@
+"""The verbs of `ariel`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from rich.prompt import Confirm
+
+from cli import console, tables
+from cli.doctor import doctor_command
+from cli.plan import Plan
+from cli.session import Session, open_session
+from cli.tenants import tenant_app
+from stacks.errors import ArielError, Problem, UsageError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=__doc__)
+app.add_typer(tenant_app, name="tenant")
+app.command("doctor")(doctor_command)
+
+Stack = Annotated[str, typer.Option("--stack", "-s", help="Name of the stack: Pulumi.<name>.yaml.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, messages on stderr.")]
+Live = Annotated[bool, typer.Option("--live", help="On the real Azure; without it, on the sandbox's emulated one.")]
+Target = Annotated[list[str] | None, typer.Option("--target", help="URN to work on; may be given more than once.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def run() -> int:
+    """Runs the command; 0 done, 1 refused or failed, 2 wrong usage."""
+    try:
+        result = app(standalone_mode=False)
+    except UsageError as error:
+        console.show_error(error)
+        return 2
+    except ArielError as error:
+        console.show_error(error)
+        return 1
+    except click.UsageError as error:
+        error.show(sys.stderr)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        console.err.print("stopped")
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+@app.command()
+def preview(stack: Stack = "local", as_json: AsJson = False, live: Live = False, target: Target = None) -> None:
+    """Say what `up` would do, and do nothing."""
+    session = open_session(stack, live=live)
+    session.prepare(cluster=False)
+    plan = session.preview(_targets(target))
+    _show(plan, session, "would change", as_json)
+
+
+@app.command()
+def up(stack: Stack = "local", as_json: AsJson = False, live: Live = False, target: Target = None) -> None:
+    """Make the environment as its stack file says."""
+    session = open_session(stack, live=live)
+    session.prepare(cluster=True)
+    plan = session.up(_targets(target))
+    outputs = session.outputs()
+    _show(plan, session, "changed", as_json)
+    if not as_json:
+        for table in tables.of_environment(outputs):
+            console.out.print(table)
+        console.out.print(tables.next_steps(session, outputs))
+
+
+@app.command()
+def destroy(stack: Stack = "local", as_json: AsJson = False, live: Live = False, yes: Yes = False) -> None:
+    """Delete everything that the stack has made."""
+    session = open_session(stack, live=live)
+    if live and not yes and not Confirm.ask(f"Delete everything of {stack} in Azure?", console=console.err):
+        raise click.Abort
+    session.prepare(cluster=True)
+    plan = session.destroy()
+    _show(plan, session, "deleted", as_json)
+
+
+@app.command()
+def down(stack: Stack = "local") -> None:
+    """Stop the stack's sandbox; its data stays."""
+    session = open_session(stack)
+    session.sandbox.stop(console.ProgressReport())
+    console.out.print(f"the sandbox of {stack} is stopped; `ariel up --stack {stack}` resumes it")
+
+
+@app.command()
+def reset(stack: Stack = "local", yes: Yes = False) -> None:
+    """Stop the stack's sandbox and remove all of its data."""
+    session = open_session(stack)
+    if not yes and not Confirm.ask(f"Remove all data of the sandbox of {stack}?", console=console.err, default=False):
+        raise click.Abort
+    session.sandbox.wipe(console.ProgressReport())
+    console.out.print(f"the sandbox of {stack} is gone; `ariel up --stack {stack}` makes a new one")
+
+
+@app.command()
+def status(stack: Stack = "local", as_json: AsJson = False) -> None:
+    """Show what runs, and the tenants."""
+    found = open_session(stack).status()
+    if as_json:
+        _print_json(found)
+        return
+    console.out.print(tables.of_components(found["components"]))
+    console.out.print(tables.of_tenants(found["tenants"]))
+
+
+@app.command()
+def kubeconfig(stack: Stack = "local") -> None:
+    """Print the path of the kubeconfig of the stack's sandbox cluster."""
+    path = open_session(stack).sandbox.cluster().kubeconfig
+    if not path.exists():
+        raise UsageError(
+            [
+                Problem(
+                    path=f"sandbox of {stack}",
+                    value="no cluster yet",
+                    rule="the kubeconfig is written when the cluster starts",
+                    action=f"run `ariel up --stack {stack}`",
+                )
+            ]
+        )
+    print(path)
+
+
+@app.command()
+def path(tool: Annotated[str, typer.Argument(help="pulumi, kubectl, helm, ...")]) -> None:
+    """Print where a tool of the tool chain stands; it is fetched or built where it is missing."""
+    print(_ensured(tool))
+
+
+def _ensured(tool: str) -> Path:
+    from sandbox import toolchain
+
+    if tool not in toolchain.TOOLS:
+        raise UsageError(
+            [
+                Problem(
+                    path="TOOL",
+                    value=tool,
+                    rule=f"one of {', '.join(sorted(toolchain.TOOLS))}",
+                    action="give one of these names",
+                )
+            ]
+        )
+    return toolchain.ensure([tool], console.ProgressReport())[tool]
+
+
+def _show(plan: Plan, session: Session, verb: str, as_json: bool) -> None:
+    for warning in plan.warnings:
+        console.err.print(f"note: {warning}", markup=False)
+    if as_json:
+        _print_json(plan.as_json())
+        return
+    changed = tables.of_changes(plan)
+    if changed is None:
+        console.out.print(f"nothing {verb}: {session.stack} is as its stack file says ({len(plan.steps)} resources)")
+    else:
+        console.out.print(changed)
+
+
+def _targets(target: list[str] | None) -> dict[str, Any]:
+    return {"target": target} if target else {}
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2))

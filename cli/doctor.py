@@ -1,0 +1,25 @@
+"""`ariel doctor`: what this machine lacks."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from cli import console
+
+
+def doctor_command(as_json: Annotated[bool, typer.Option("--json")] = False) -> int:
+    """Say what this machine has and lacks for the sandbox; exit 1 where something is missing."""
+    from sandbox.doctor import examine
+
+    findings = examine()
+    if as_json:
+        print(json.dumps([vars(finding) for finding in findings], indent=2))
+    else:
+        rows = [
+            ("ok" if f.ok else "missing", f.name, f.found, "" if f.ok else f"{f.rule}: {f.action}") for f in findings
+        ]
+        console.out.print(console.table("this machine", ("", "what", "found", "what to do"), rows))
+    return 0 if all(finding.ok for finding in findings) else 1

@@ -1,0 +1,116 @@
+"""One stack, driven by the real engine through its Automation API with the program inline."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pulumi import automation
+from pulumi.automation import EngineEvent
+
+from cli.plan import Plan
+from stacks.errors import EngineError, Problem
+
+PROJECT_NAME = "ariel"
+OnEvent = Callable[[EngineEvent], None]
+
+
+class Engine:
+    """Preview, up and destroy of one stack.
+
+    `work_dir` holds `Pulumi.yaml` and the stack's file; `environment` is what the engine's process gets on top of ours.
+    Raises `EngineError` with the engine's own messages when it refuses or fails.
+    """
+
+    def __init__(self, stack: str, work_dir: Path, environment: Mapping[str, str], program: Callable[[], None]) -> None:
+        self.name = stack
+        self._work_dir = work_dir
+        # The engine's command is looked up on our own PATH.
+        os.environ["PATH"] = environment.get("PATH", os.environ.get("PATH", os.defpath))
+        self._stack = automation.create_or_select_stack(
+            stack_name=stack,
+            project_name=PROJECT_NAME,
+            program=program,
+            opts=automation.LocalWorkspaceOptions(work_dir=str(work_dir), env_vars=dict(environment)),
+        )
+
+    def preview(self, on_event: OnEvent | None = None, **options: Any) -> Plan:
+        """What `up` would do. `options` go to the Automation API (`target`, `refresh`, ...)."""
+        return self._run("preview", self._stack.preview, on_event, options)
+
+    def up(self, on_event: OnEvent | None = None, **options: Any) -> Plan:
+        """Makes the world as the program says."""
+        return self._run("up", self._stack.up, on_event, {"show_secrets": False, **options})
+
+    def destroy(self, on_event: OnEvent | None = None, **options: Any) -> Plan:
+        """Deletes everything in the stack's state."""
+        return self._run("destroy", self._stack.destroy, on_event, {"show_secrets": False, **options})
+
+    def refresh(self, on_event: OnEvent | None = None, **options: Any) -> Plan:
+        """Brings the state in line with what really is there."""
+        return self._run("refresh", self._stack.refresh, on_event, {"show_secrets": False, **options})
+
+    def outputs(self) -> dict[str, Any]:
+        """Exports of the last `up`, name -> value; secret ones in clear, so never print the whole."""
+        return {name: output.value for name, output in self._stack.outputs().items()}
+
+    def export_state(self) -> automation.Deployment:
+        return self._stack.export_stack()
+
+    def import_state(self, deployment: automation.Deployment) -> None:
+        self._stack.import_stack(deployment)
+
+    def release_lock(self) -> None:
+        """Removes the backend's lock which a killed engine left behind."""
+        self._stack.cancel()
+
+    def _run(self, verb: str, call: Callable[..., Any], on_event: OnEvent | None, options: dict[str, Any]) -> Plan:
+        plan = Plan()
+
+        def record(event: EngineEvent) -> None:
+            plan.record(event)
+            if on_event is not None:
+                on_event(event)
+
+        try:
+            call(on_event=record, color="never", suppress_progress=True, **options)
+        except automation.errors.ConcurrentUpdateError as error:
+            raise EngineError([self._busy(verb)]) from error
+        except automation.errors.CommandError as error:
+            raise EngineError(self._failures(verb, plan, error)) from None
+        return plan
+
+    def _busy(self, verb: str) -> Problem:
+        return Problem(
+            path=f"stack {self.name}",
+            value=f"`{verb}` while another update of the stack runs",
+            rule="one update of a stack at a time",
+            action="wait for the other one to end, then run the same command again",
+        )
+
+    def _failures(self, verb: str, plan: Plan, error: automation.errors.CommandError) -> list[Problem]:
+        messages = plan.errors or [_tail(str(error))]
+        return [
+            Problem(
+                path=f"stack {self.name}, {verb}",
+                value=message,
+                rule="every resource reaches the state that the program says",
+                action="mend what the message names and run the same command again; it goes on where it stopped",
+            )
+            for message in messages
+        ]
+
+
+def underlying_command(verb: str, stack: str, options: Mapping[str, str] | None = None) -> str:
+    """The `pulumi` command that does the same, for people to learn it."""
+    words = ["pulumi", verb, "--stack", stack]
+    for name, value in (options or {}).items():
+        words += [f"--{name}", value]
+    return shlex.join(words)
+
+
+def _tail(text: str, lines: int = 20) -> str:
+    return "\n".join(text.strip().splitlines()[-lines:])

@@ -1,0 +1,64 @@
+"""What the engine planned or did, as plain data gathered from its events."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from pulumi.automation import EngineEvent, OpType
+
+UNCHANGED = OpType.SAME.value
+
+
+@dataclass
+class Plan:
+    """Steps and messages of one preview, update or destroy; `record` is called with every event of the engine."""
+
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    """Each `{"op", "urn", "diff"}`; `diff` maps the path of a changed property to its kind of change."""
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def record(self, event: EngineEvent) -> None:
+        if event.resource_pre_event is not None:
+            self._step(event.resource_pre_event.metadata)
+        elif event.diagnostic_event is not None:
+            self._message(event.diagnostic_event)
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """Operation -> number of resources, as the engine counts them."""
+        return dict(Counter(step["op"] for step in self.steps))
+
+    @property
+    def changes(self) -> int:
+        """Steps that change something."""
+        return sum(step["op"] != UNCHANGED for step in self.steps)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"summary": self.summary, "steps": self.steps}
+
+    def _step(self, metadata: Any) -> None:
+        detailed = metadata.detailed_diff or {}
+        diff = {path: _word(change.diff_kind) for path, change in detailed.items()}
+        self.steps.append(
+            {
+                "op": _word(metadata.op),
+                "urn": metadata.urn,
+                "diff": diff or dict.fromkeys(metadata.diffs or (), "update"),
+            }
+        )
+
+    def _message(self, diagnostic: Any) -> None:
+        text = diagnostic.message.strip()
+        kept = {"error": self.errors, "warning": self.warnings}.get(diagnostic.severity)
+        if kept is None or not text:
+            return
+        line = f"{diagnostic.urn.rsplit('::', 1)[-1]}: {text}" if diagnostic.urn else text
+        if line not in kept:
+            kept.append(line)
+
+
+def _word(value: Any) -> str:
+    return str(getattr(value, "value", value))

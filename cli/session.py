@@ -1,0 +1,114 @@
+"""One command's work on one stack: the right Azure, the right folder, the engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cli import console
+from cli.engine import Engine, OnEvent, underlying_command
+from cli.plan import Plan
+from cli.project import find_root
+from cli.recovery import recover
+from cli.workspace import sandbox_workspace, stack_file
+from sandbox import toolchain
+from sandbox.lifecycle import Sandbox
+from stacks import load
+from stacks.errors import Problem, UsageError
+from stacks.settings import Settings
+
+
+def open_session(stack: str, *, live: bool = False) -> Session:
+    """A session on `stack` of the current folder's project. Raises UsageError where there is none."""
+    root = find_root()
+    if root is None:
+        raise UsageError(
+            [
+                Problem(
+                    path="current folder",
+                    value=str(Path.cwd()),
+                    rule="a folder of an ariel project: one with a Pulumi.yaml, or below it",
+                    action="change into the project and run the command again",
+                )
+            ]
+        )
+    if not stack_file(root, stack).exists():
+        present = sorted(file.name.split(".")[1] for file in root.glob("Pulumi.*.yaml"))
+        raise UsageError(
+            [
+                Problem(
+                    path="--stack",
+                    value=stack,
+                    rule=f"a stack with a file: {', '.join(present) or 'none here'}",
+                    action=f"give one of these, or write {stack_file(root, stack).name}",
+                )
+            ]
+        )
+    return Session(root, stack, live=live)
+
+
+class Session:
+    """Reads the stack file first, so that what is wrong with it is said before anything starts."""
+
+    def __init__(self, root: Path, stack: str, *, live: bool = False) -> None:
+        self.root, self.stack, self.live = root, stack, live
+        self.sandbox = Sandbox(root, stack)
+
+    @cached_property
+    def settings(self) -> Settings:
+        return load.load(self.stack, load.read_file(stack_file(self.root, self.stack)))
+
+    def prepare(self, *, cluster: bool) -> None:
+        """Checks the settings and starts what the engine needs. Raises SettingsError, MachineError."""
+        assert self.settings
+        if self.live:
+            pulumi = toolchain.ensure(["pulumi"], console.ProgressReport())["pulumi"]
+            os.environ["PATH"] = f"{pulumi.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        else:
+            self.sandbox.start(cluster=cluster, report=console.ProgressReport())
+
+    @cached_property
+    def engine(self) -> Engine:
+        from infra.program import program
+
+        if self.live:
+            return Engine(self.stack, self.root, {}, program)
+        folder = sandbox_workspace(self.root, self.sandbox.paths.root / "project", self.stack)
+        return Engine(self.stack, folder, self.sandbox.environment(), program)
+
+    def preview(self, options: dict[str, Any]) -> Plan:
+        return self._watched("preview", lambda seen: self.engine.preview(seen, **options))
+
+    def up(self, options: dict[str, Any]) -> Plan:
+        recover(self.engine)
+        return self._watched("up", lambda seen: self.engine.up(seen, **options))
+
+    def destroy(self) -> Plan:
+        recover(self.engine)
+        return self._watched("destroy", self.engine.destroy)
+
+    def outputs(self) -> dict[str, Any]:
+        return self.engine.outputs()
+
+    def status(self) -> dict[str, Any]:
+        """What `ariel status --json` prints; a contract."""
+        components = [{"name": part.name, "ready": part.ready} for part in self.sandbox.status()]
+        tenants = [
+            {"slug": slug, "namespace": tenant["taskNamespace"], "last_run": None}
+            for slug, tenant in self._deployed_tenants().items()
+        ]
+        return {"components": components, "tenants": tenants}
+
+    def _deployed_tenants(self) -> dict[str, Any]:
+        if not self.sandbox.paths.backend.exists():
+            return {}
+        return dict(self.engine.outputs().get("tenants", {}))
+
+    def _watched(self, verb: str, work: Callable[[OnEvent], Plan]) -> Plan:
+        where = "Azure" if self.live else "the sandbox"
+        console.err.print(f"{underlying_command(verb, self.stack)}   (on {where})", markup=False)
+        with console.engine_progress(f"{verb} of {self.stack}") as seen:
+            return work(seen)

@@ -1,0 +1,67 @@
+"""What a person sees of a plan and of an environment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from cli.console import table
+from cli.plan import UNCHANGED, Plan
+
+if TYPE_CHECKING:
+    from cli.session import Session
+
+
+def of_changes(plan: Plan) -> Table | None:
+    """Type -> how many of each operation; None where nothing changes."""
+    counted: Counter[tuple[str, str]] = Counter(
+        (step["op"], step["urn"].split("::")[2].rsplit("$", 1)[-1]) for step in plan.steps if step["op"] != UNCHANGED
+    )
+    if not counted:
+        return None
+    rows = [(op, kind, str(number)) for (op, kind), number in sorted(counted.items())]
+    return table(f"{plan.changes} of {len(plan.steps)} resources", ("operation", "type", "number"), rows)
+
+
+def of_environment(outputs: Mapping[str, Any]) -> list[Table]:
+    """The platform's end points, and one row per tenant."""
+    platform: Mapping[str, Any] = outputs.get("platform", {})
+    tenants: Mapping[str, Mapping[str, Any]] = outputs.get("tenants", {})
+    made = [table("platform", ("what", "value"), [(key, str(value)) for key, value in sorted(platform.items())])]
+    rows = [
+        (
+            slug,
+            "\n".join((tenant["taskNamespace"], tenant["parseNamespace"])),
+            str(tenant["vault"]),
+            "\n".join(f"{account}: {client}" for account, client in sorted(tenant["identities"].items())),
+        )
+        for slug, tenant in sorted(tenants.items())
+    ]
+    made.append(table("tenants", ("tenant", "namespaces", "vault", "identities (account: client id)"), rows))
+    return made
+
+
+def of_components(components: Sequence[Mapping[str, Any]]) -> Table:
+    return table("components", ("name", "ready"), [(c["name"], "yes" if c["ready"] else "no") for c in components])
+
+
+def of_tenants(tenants: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [(tenant["slug"], tenant["namespace"], str(tenant["last_run"] or "-")) for tenant in tenants]
+    return table("tenants", ("tenant", "namespace", "last run"), rows)
+
+
+def next_steps(session: Session, outputs: Mapping[str, Any]) -> str:
+    """What a person would do now."""
+    file = f"Pulumi.{session.stack}.yaml"
+    return "\n".join(
+        (
+            "next:",
+            f"  add a tenant      ariel tenant add SLUG --stack {session.stack} ...  (one block in {file}); then up",
+            f"  look at it        KUBECONFIG=$(ariel kubeconfig -s {session.stack}) $(ariel path kubectl) get all -A",
+            f"  what runs         ariel status --stack {session.stack}",
+            f"  stop, keep data   ariel down --stack {session.stack}",
+        )
+    )

@@ -1,0 +1,28 @@
+"""The keys with which Airflow encrypts and signs, made once per stack."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_random as random
+
+FERNET_BYTES = 32
+"""AES-128 key and HMAC key together, as Fernet's specification says."""
+KEY_LENGTH = 64
+
+
+class AirflowKeys(pulumi.ComponentResource):
+    """Owns the random values.
+
+    Outputs, all secret: `fernet_key` (URL-safe base64), `api_secret_key`, `jwt_secret`, `admin_password`.
+    """
+
+    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ariel:components:AirflowKeys", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        fernet = random.RandomBytes(f"{name}-fernet", length=FERNET_BYTES, opts=child)
+        self.fernet_key = fernet.base64.apply(lambda text: text.replace("+", "-").replace("/", "_"))
+        self.api_secret_key, self.jwt_secret, self.admin_password = (
+            random.RandomPassword(f"{name}-{purpose}", length=length, special=False, opts=child).result
+            for purpose, length in (("api", KEY_LENGTH), ("jwt", KEY_LENGTH), ("admin", 24))
+        )
+        self.register_outputs({})

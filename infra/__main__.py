@@ -1,0 +1,5 @@
+"""Entrance of the plain `pulumi` command."""
+
+from infra.program import program
+
+program()

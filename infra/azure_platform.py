@@ -1,0 +1,261 @@
+"""The Azure side of the platform, in the order in which its parts need each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_azure_native as azure_native
+
+from components.cluster import Cluster, ClusterArgs
+from components.container_logs import ContainerLogs, ContainerLogsArgs
+from components.database import Administrator, Database, DatabaseArgs
+from components.dns_forwarding import DnsForwarding, DnsForwardingArgs
+from components.identity import WorkloadIdentity, WorkloadIdentityArgs
+from components.log_storage import LogStorage, LogStorageArgs
+from components.network import Network, NetworkArgs
+from components.placement import Placement
+from components.private_endpoint import EndpointNetwork
+from components.private_zone import PrivateZone, PrivateZoneArgs
+from components.registry import Registry, RegistryArgs
+from components.resource_group import ResourceGroup, ResourceGroupArgs
+from components.role_assignment import assign_role
+from components.vault import Access, Vault, VaultArgs
+from components.workspace import Workspace, WorkspaceArgs
+from stacks import addressing, capacity
+from stacks.naming import Kind, Names
+from stacks.settings import EnvironmentClass, Settings
+
+PLATFORM_NAMESPACE = "airflow"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AzurePlatform:
+    """What the cluster side and the tenants need of the Azure side."""
+
+    placement: Placement
+    workspace: Workspace
+    network: Network
+    vault_network: EndpointNetwork
+    log_storage: LogStorage
+    registry: Registry
+    vault: Vault
+    database: Database
+    cluster: Cluster
+    admin: WorkloadIdentity
+    """`ariel_admin`: makes the other database roles; taken on by the tenant reconciler."""
+    owner: WorkloadIdentity
+    """`ariel_owner`: owns the schema; taken on by the migration job."""
+    runtime: WorkloadIdentity
+    """`ariel_runtime`: taken on by PgBouncer for schedulers and API servers."""
+    api_server: WorkloadIdentity
+    """Reads task logs for the web UI."""
+
+
+def build_azure_platform(settings: Settings, azure: azure_native.Provider) -> AzurePlatform:
+    """Builds it; `azure` is the provider bound to the stack's subscription."""
+    opts = pulumi.ResourceOptions(providers=[azure])
+    higher = settings.class_ is EnvironmentClass.HIGHER
+    anywhere = _placement(settings)
+    platform = ResourceGroup("platform", ResourceGroupArgs(placement=anywhere, purpose="platform"), opts).placement
+    networking = ResourceGroup("networking", ResourceGroupArgs(placement=anywhere, purpose="network"), opts).placement
+    data = ResourceGroup(
+        "data", ResourceGroupArgs(placement=anywhere, purpose="data", protect=settings.protect), opts
+    ).placement
+
+    workspace = Workspace(
+        "workspace", WorkspaceArgs(placement=platform, retention_days=settings.logs.workspace_days), opts
+    )
+    network = Network(
+        "network", NetworkArgs(placement=networking, plan=settings.network, workspace_id=workspace.id), opts
+    )
+    if settings.network.dns_forwarding:
+        DnsForwarding(
+            "dns-forwarding",
+            DnsForwardingArgs(
+                placement=networking,
+                virtual_network_id=network.id,
+                subnet_id=network.subnets["resolver"],
+                zones=settings.network.dns_forwarding,
+            ),
+            opts,
+        )
+    zones = _zones(settings, networking, network, opts)
+    log_storage = LogStorage(
+        "task-logs",
+        LogStorageArgs(
+            placement=data,
+            network=_endpoints(network, zones["blob"]),
+            workspace_id=workspace.id,
+            retention_days=settings.logs.task_days,
+            zone_redundant=higher,
+            protect=settings.protect,
+        ),
+        opts,
+    )
+    registry = Registry(
+        "registry",
+        RegistryArgs(
+            placement=platform,
+            private=settings.registry.private,
+            network=_endpoints(network, zones["registry"]),
+            workspace_id=workspace.id,
+        ),
+        opts,
+    )
+    vault = Vault(
+        "platform-vault",
+        VaultArgs(
+            placement=data,
+            purpose="platform",
+            access={
+                "engineers": Access(
+                    role="Key Vault Secrets Officer",
+                    principal_id=settings.azure.admin_group_id,
+                    principal_type="Group",
+                )
+            },
+            network=_endpoints(network, zones["vault"]),
+            workspace_id=workspace.id,
+            purge_protection=settings.vault.purge_protection,
+            soft_delete_days=settings.vault.soft_delete_days,
+            protect=settings.protect,
+        ),
+        opts,
+    )
+    cluster = Cluster(
+        "cluster",
+        ClusterArgs(
+            placement=platform,
+            settings=settings.kubernetes,
+            higher=higher,
+            subnet_id=network.subnets["nodes"],
+            network_id=network.id,
+            api_zone_id=zones["cluster"].linked if settings.kubernetes.private else None,
+            registry_id=registry.id,
+            platform_vault_id=vault.id,
+            workspace_id=workspace.id,
+            admin_group_id=settings.azure.admin_group_id,
+            pod_range=settings.network.pods,
+            service_range=settings.network.services,
+            dns_service_ip=addressing.dns_service_ip(settings.network.services),
+            protect=settings.protect,
+        ),
+        opts,
+    )
+    ContainerLogs(
+        "container-logs",
+        ContainerLogsArgs(placement=platform, cluster_id=cluster.id, workspace_id=workspace.id),
+        opts,
+    )
+    identities = {
+        purpose: WorkloadIdentity(
+            f"identity-{purpose}",
+            WorkloadIdentityArgs(
+                placement=platform,
+                purpose=purpose,
+                issuer=cluster.issuer_url,
+                accounts={account: f"{PLATFORM_NAMESPACE}:{account}"},
+            ),
+            opts,
+        )
+        for purpose, account in (
+            ("admin", "tenant-reconciler"),
+            ("owner", "migrate"),
+            ("runtime", "pgbouncer"),
+            ("api-server", "airflow-api-server"),
+        )
+    }
+    assign_role(
+        "task-logs-api-server",
+        placement=data,
+        role="Storage Blob Data Reader",
+        scope=log_storage.id,
+        principal_id=identities["api-server"].principal_id,
+        parent=log_storage,
+    )
+    database = Database(
+        "database",
+        DatabaseArgs(
+            placement=data,
+            subnet_id=network.subnets["database"],
+            zone_id=zones["database"].linked,
+            workspace_id=workspace.id,
+            version=settings.database.version,
+            sku=settings.database.sku,
+            tier=capacity.SKUS[settings.database.sku].tier,
+            storage_gb=settings.database.storage_gb,
+            high_availability=settings.database.high_availability,
+            backup_days=settings.database.backup_days,
+            geo_backup=settings.database.geo_backup,
+            administrators={
+                "engineers": Administrator(
+                    object_id=settings.azure.admin_group_id, name=settings.azure.admin_group_name, type="Group"
+                ),
+                "admin": Administrator(
+                    object_id=identities["admin"].principal_id,
+                    name=anywhere.names.of(Kind.IDENTITY, "admin"),
+                    type="ServicePrincipal",
+                ),
+            },
+            protect=settings.protect,
+        ),
+        opts,
+    )
+    return AzurePlatform(
+        placement=anywhere,
+        workspace=workspace,
+        network=network,
+        vault_network=_endpoints(network, zones["vault"]),
+        log_storage=log_storage,
+        registry=registry,
+        vault=vault,
+        database=database,
+        cluster=cluster,
+        admin=identities["admin"],
+        owner=identities["owner"],
+        runtime=identities["runtime"],
+        api_server=identities["api-server"],
+    )
+
+
+def _placement(settings: Settings) -> Placement:
+    return Placement(
+        names=Names(organisation=settings.organisation, stack=settings.stack),
+        subscription_id=settings.azure.subscription_id,
+        tenant_id=settings.azure.tenant_id,
+        location=settings.azure.location,
+        resource_group="",
+        tags={
+            "managed-by": "ariel",
+            "environment": settings.stack,
+            "class": settings.class_.value,
+            "contact": settings.contact,
+            **settings.tags,
+        },
+    )
+
+
+def _zones(
+    settings: Settings, placement: Placement, network: Network, opts: pulumi.ResourceOptions
+) -> dict[str, PrivateZone]:
+    """Purpose -> zone. The names are Azure's own for private endpoints; only the database's is ours."""
+    server = placement.names.of(Kind.DATABASE_SERVER)
+    wanted = {
+        "vault": "privatelink.vaultcore.azure.net",
+        "blob": "privatelink.blob.core.windows.net",
+        "registry": "privatelink.azurecr.io",
+        "database": f"{server}.private.postgres.database.azure.com",
+    }
+    if settings.kubernetes.private:
+        wanted["cluster"] = f"privatelink.{settings.azure.location}.azmk8s.io"
+    return {
+        purpose: PrivateZone(
+            f"zone-{purpose}", PrivateZoneArgs(placement=placement, zone=zone, virtual_network_id=network.id), opts
+        )
+        for purpose, zone in wanted.items()
+    }
+
+
+def _endpoints(network: Network, zone: PrivateZone) -> EndpointNetwork:
+    return EndpointNetwork(subnet_id=network.subnets["endpoints"], zone_id=zone.linked)

@@ -1,0 +1,29 @@
+"""The running stack's own configuration, as the engine hands it over."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
+
+import stacks.load
+from stacks.settings import Settings
+
+NAMESPACE = "ariel:"
+
+
+def current_settings() -> Settings:
+    """The settings of the running stack. Raises `SettingsError` with every problem found."""
+    return stacks.load.load(pulumi.get_stack(), raw_config())
+
+
+def raw_config() -> dict[str, Any]:
+    """All keys under `ariel:`, without that prefix. The engine hands maps and lists over as JSON text."""
+    everything = {**get_config_env(), **CONFIG.get()}
+    return {
+        key.removeprefix(NAMESPACE): json.loads(value) if value[:1] in ("{", "[") else value
+        for key, value in everything.items()
+        if key.startswith(NAMESPACE)
+    }
