@@ -13,11 +13,12 @@ import importlib.util
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 _PACKAGES = ("pulumi", "pulumi.runtime", "pulumi.runtime.proto")
 
 
-def _load(names: tuple[str, ...]) -> list[types.ModuleType]:
+def _load(names: tuple[str, ...]) -> Any:
     """Import generated modules by their last name; raises ModuleNotFoundError when the SDK is not installed."""
     if _PACKAGES[0] in sys.modules:
         return [importlib.import_module(f"{_PACKAGES[-1]}.{name}") for name in names]

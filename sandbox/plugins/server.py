@@ -62,7 +62,7 @@ def start(plugin: Plugin) -> tuple[grpc.Server, int]:
 
 
 def serve(make: Callable[[str], Plugin]) -> None:
-    """Main function of a plug-in executable; `make(engine_address)` builds the servicer. Ends when the engine is gone."""
+    """Main function of a plug-in executable; `make(engine_address)` builds the servicer. Ends with the engine."""
     # Python's own handlers would wait for running calls; the engine waits for the process and then kills it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
