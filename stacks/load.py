@@ -54,7 +54,7 @@ def load(stack: str, raw: Mapping[str, Any]) -> Settings:
 def defaults_of(class_name: object) -> dict[str, Any]:
     """The secure defaults of a class; for a name that is none, those of `lower`, so that the rest can be judged."""
     try:
-        return DEFAULTS[EnvironmentClass(class_name)]
+        return DEFAULTS[EnvironmentClass(str(class_name))]
     except ValueError:
         return DEFAULTS[EnvironmentClass.LOWER]
 

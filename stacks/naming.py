@@ -73,6 +73,18 @@ class Names:
         return shorten("-".join(part for part in parts if part), kind.longest, hyphens=kind.hyphens)
 
 
+def group_identity(slug: str, group: str) -> str:
+    """Purpose of the identity of a tenant's DAG group. Slugs have no double hyphen: one to one, where a single hyphen
+    would give `a-b` with group `c` and `a` with group `b-c` the same identity."""
+    return f"{slug}--{group}"
+
+
+def shared_vault(trust_group: str) -> str:
+    """Purpose of the vault of a trust group. A vault's name takes no double hyphen, so a rule looks for a tenant of
+    the same name."""
+    return f"shared-{trust_group}"
+
+
 def task_namespace(slug: str) -> str:
     """Namespace of a tenant's task pods."""
     return f"tasks-{slug}"
