@@ -16,6 +16,9 @@ from stacks.naming import Kind
 from stacks.settings import Kubernetes, NodePool
 
 TASK_TAINT = "ariel.dev/tasks=true:NoSchedule"
+TASK_NODE_LABELS = {"ariel.dev/pool": "tasks"}
+TASK_TOLERATIONS = ({"key": "ariel.dev/tasks", "operator": "Equal", "value": "true", "effect": "NoSchedule"},)
+"""What a task pod needs to land on the task pool, and nobody else carries."""
 LOG_CATEGORIES = ("kube-apiserver", "kube-audit-admin", "guard", "cluster-autoscaler", "kube-controller-manager")
 """Of the cluster's own logs: what an investigation needs, without the costly read audit."""
 
@@ -209,7 +212,7 @@ class Cluster(pulumi.ComponentResource):
             resource_group_name=self._args.placement.resource_group,
             mode="User",
             **_pool(self._args.settings.task_pool, self._args),
-            node_labels={"ariel.dev/pool": "tasks"},
+            node_labels=TASK_NODE_LABELS,
             node_taints=[TASK_TAINT],
             tags=self._args.placement.tags,
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["count"]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import pulumi
-from pulumi_azure_native import dbforpostgresql
+from pulumi_azure_native import authorization, dbforpostgresql
 
 from components.diagnostics import diagnose
 from components.placement import Placement
@@ -53,6 +53,7 @@ class DatabaseArgs:
     administrators: Mapping[str, Administrator]
     """Permanent key -> administrator."""
     protect: bool
+    """Locks the server against deletion in Azure, and the engine refuses to delete it."""
 
 
 class Database(pulumi.ComponentResource):
@@ -84,7 +85,9 @@ class Database(pulumi.ComponentResource):
                 delegated_subnet_resource_id=args.subnet_id, private_dns_zone_arm_resource_id=args.zone_id
             ),
             auth_config=dbforpostgresql.AuthConfigArgs(
-                active_directory_auth="Enabled", password_auth="Disabled", tenant_id=placement.tenant_id
+                active_directory_auth="Enabled",
+                password_auth="Disabled",  # noqa: S106 - not a password but the sign-in kept off
+                tenant_id=placement.tenant_id,
             ),
             maintenance_window=dbforpostgresql.MaintenanceWindowArgs(
                 custom_window="Enabled", day_of_week=0, start_hour=3, start_minute=0
@@ -127,6 +130,15 @@ class Database(pulumi.ComponentResource):
                 tenant_id=placement.tenant_id,
                 server_name=server.name,
                 resource_group_name=placement.resource_group,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[last]),
+            )
+        if args.protect:
+            authorization.ManagementLockByScope(
+                f"{name}-lock",
+                lock_name="ariel-keep",
+                level="CanNotDelete",
+                scope=server.id,
+                notes="Set by ariel: the metadata of all runs. Turn `protect` off in the stack file first.",
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[last]),
             )
         diagnose(name, target_id=server.id, workspace_id=args.workspace_id, parent=self)

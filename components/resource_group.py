@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import pulumi
-from pulumi_azure_native import authorization, resources
+from pulumi_azure_native import resources
 
 from components.placement import Placement
 from stacks.naming import Kind
@@ -17,11 +17,11 @@ class ResourceGroupArgs:
     """Its `resource_group` is not used."""
     purpose: str
     protect: bool = False
-    """Locks the group against deletion, and the engine refuses to delete it."""
+    """The engine refuses to delete it. No Azure lock: one on a group also holds every role assignment inside."""
 
 
 class ResourceGroup(pulumi.ComponentResource):
-    """Owns a resource group and, where protected, the lock on it; not what stands inside.
+    """Owns a resource group; not what stands inside.
 
     Outputs: `id` of the group, `placement` for what goes into it.
     """
@@ -35,15 +35,6 @@ class ResourceGroup(pulumi.ComponentResource):
             tags=args.placement.tags,
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
-        if args.protect:
-            authorization.ManagementLockByScope(
-                f"{name}-lock",
-                lock_name="ariel-keep",
-                level="CanNotDelete",
-                scope=group.id,
-                notes="Set by ariel: this group holds data. Take `protect` off the stack first.",
-                opts=pulumi.ResourceOptions(parent=self),
-            )
         self.id = group.id
         self.placement = replace(args.placement, resource_group=group.name)
         self.register_outputs({"id": self.id})

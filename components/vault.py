@@ -27,6 +27,8 @@ class Access:
 @dataclass(frozen=True, kw_only=True)
 class VaultArgs:
     placement: Placement
+    endpoint_placement: Placement
+    """Where its endpoint stands: another resource group than that of a vault which outlives its tenant."""
     purpose: str
     access: Mapping[str, Access]
     """Permanent key -> access; one role assignment each, on this vault and nothing wider."""
@@ -69,7 +71,7 @@ class Vault(pulumi.ComponentResource):
         PrivateEndpoint(
             f"{name}-endpoint",
             PrivateEndpointArgs(
-                placement=args.placement,
+                placement=args.endpoint_placement,
                 purpose=f"kv-{args.purpose}",
                 target_id=vault.id,
                 group_id="vault",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -13,6 +14,7 @@ from components.database import Administrator, Database, DatabaseArgs
 from components.dns_forwarding import DnsForwarding, DnsForwardingArgs
 from components.identity import WorkloadIdentity, WorkloadIdentityArgs
 from components.log_storage import LogStorage, LogStorageArgs
+from components.namespace import PLATFORM
 from components.network import Network, NetworkArgs
 from components.placement import Placement
 from components.private_endpoint import EndpointNetwork
@@ -26,7 +28,8 @@ from stacks import addressing, capacity
 from stacks.naming import Kind, Names
 from stacks.settings import EnvironmentClass, Settings
 
-PLATFORM_NAMESPACE = "airflow"
+DNS_HOST = 10
+"""Which address of the services' range is the cluster's DNS: AKS's own default, `.10`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +37,17 @@ class AzurePlatform:
     """What the cluster side and the tenants need of the Azure side."""
 
     placement: Placement
+    """Without a resource group."""
+    data: Placement
+    """The group of what must outlive a tenant: database, log storage, vaults."""
     workspace: Workspace
     network: Network
     vault_network: EndpointNetwork
     log_storage: LogStorage
     registry: Registry
     vault: Vault
+    shared_vaults: Mapping[str, Vault]
+    """Trust group -> the vault that its tenants share."""
     database: Database
     cluster: Cluster
     admin: WorkloadIdentity
@@ -103,25 +111,12 @@ def build_azure_platform(settings: Settings, azure: azure_native.Provider) -> Az
         ),
         opts,
     )
+    vault_network = _endpoints(network, zones["vault"])
+    engineers = Access(
+        role="Key Vault Secrets Officer", principal_id=settings.azure.admin_group_id, principal_type="Group"
+    )
     vault = Vault(
-        "platform-vault",
-        VaultArgs(
-            placement=data,
-            purpose="platform",
-            access={
-                "engineers": Access(
-                    role="Key Vault Secrets Officer",
-                    principal_id=settings.azure.admin_group_id,
-                    principal_type="Group",
-                )
-            },
-            network=_endpoints(network, zones["vault"]),
-            workspace_id=workspace.id,
-            purge_protection=settings.vault.purge_protection,
-            soft_delete_days=settings.vault.soft_delete_days,
-            protect=settings.protect,
-        ),
-        opts,
+        "platform-vault", _vault(settings, data, "platform", {"engineers": engineers}, vault_network, workspace), opts
     )
     cluster = Cluster(
         "cluster",
@@ -138,7 +133,7 @@ def build_azure_platform(settings: Settings, azure: azure_native.Provider) -> Az
             admin_group_id=settings.azure.admin_group_id,
             pod_range=settings.network.pods,
             service_range=settings.network.services,
-            dns_service_ip=addressing.dns_service_ip(settings.network.services),
+            dns_service_ip=str(addressing.plan_of(settings.network).overlays["services"][DNS_HOST]),
             protect=settings.protect,
         ),
         opts,
@@ -155,7 +150,7 @@ def build_azure_platform(settings: Settings, azure: azure_native.Provider) -> Az
                 placement=platform,
                 purpose=purpose,
                 issuer=cluster.issuer_url,
-                accounts={account: f"{PLATFORM_NAMESPACE}:{account}"},
+                accounts={account: f"{PLATFORM}:{account}"},
             ),
             opts,
         )
@@ -183,7 +178,7 @@ def build_azure_platform(settings: Settings, azure: azure_native.Provider) -> Az
             workspace_id=workspace.id,
             version=settings.database.version,
             sku=settings.database.sku,
-            tier=capacity.SKUS[settings.database.sku].tier,
+            tier=capacity.SERVER_SKUS[settings.database.sku].tier,
             storage_gb=settings.database.storage_gb,
             high_availability=settings.database.high_availability,
             backup_days=settings.database.backup_days,
@@ -204,12 +199,17 @@ def build_azure_platform(settings: Settings, azure: azure_native.Provider) -> Az
     )
     return AzurePlatform(
         placement=anywhere,
+        data=data,
         workspace=workspace,
         network=network,
-        vault_network=_endpoints(network, zones["vault"]),
+        vault_network=vault_network,
         log_storage=log_storage,
         registry=registry,
         vault=vault,
+        shared_vaults={
+            group: Vault(f"trust-{group}", _vault(settings, data, f"trust-{group}", {}, vault_network, workspace), opts)
+            for group in settings.trust_groups
+        },
         database=database,
         cluster=cluster,
         admin=identities["admin"],
@@ -233,6 +233,28 @@ def _placement(settings: Settings) -> Placement:
             "contact": settings.contact,
             **settings.tags,
         },
+    )
+
+
+def _vault(
+    settings: Settings,
+    placement: Placement,
+    purpose: str,
+    access: Mapping[str, Access],
+    network: EndpointNetwork,
+    workspace: Workspace,
+) -> VaultArgs:
+    """A vault that belongs to the platform, not to a tenant."""
+    return VaultArgs(
+        placement=placement,
+        endpoint_placement=placement,
+        purpose=purpose,
+        access=access,
+        network=network,
+        workspace_id=workspace.id,
+        purge_protection=settings.vault.purge_protection,
+        soft_delete_days=settings.vault.soft_delete_days,
+        protect=settings.protect,
     )
 
 
