@@ -54,13 +54,12 @@ def busy(port: int) -> bool:
 def holder(port: int) -> str:
     """Who listens on that port, for a message: `process 123 (name)`, or that it is another user's process."""
     inodes = _listening_inodes(port)
-    for process in Path("/proc").glob("[0-9]*"):
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
         try:
-            targets = {str(link.readlink()) for link in (process / "fd").iterdir()}
-            if targets & inodes:
-                return f"process {process.name} ({(process / 'comm').read_text().strip()})"
+            if str(link.readlink()) in inodes:
+                return f"process {link.parts[2]} ({(link.parents[1] / 'comm').read_text().strip()})"
         except OSError:
-            continue  # Ended meanwhile, or another user's: its descriptors are not ours to read.
+            continue  # Closed meanwhile, or another user's: not ours to read.
     return "a process of another user"
 
 

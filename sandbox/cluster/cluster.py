@@ -6,7 +6,7 @@ import os
 import shutil
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -71,18 +71,20 @@ class Cluster:
                 self._credentials()
                 with report.step("Start the cluster"):
                     self._launch(missing)
-                    self._await_ready()
+                    try:
+                        self._await_ready()
+                    except MachineError:
+                        self._end(missing)
+                        raise
         return self.kubeconfig
 
     def stop(self, report: Report | None = None) -> None:
         """End all processes, the last started first; data stays. Raises TimeoutError if one cannot be ended."""
         report = report or LineReport()
         with self._locked(report):
-            running = [c for c in reversed(self._components) if self.processes[c.name].running()]
-            if running:
+            if any(process.running() for process in self.processes.values()):
                 with report.step("Stop the cluster"):
-                    for component in running:
-                        self.processes[component.name].stop(component.stop_seconds)
+                    self._end(self._components)
 
     def wipe(self, report: Report | None = None) -> None:
         """Stop, and remove the folder with all data, certificates and ports."""
@@ -141,6 +143,10 @@ class Cluster:
             command = [str(self._tools[component.name]), *component.arguments(self._folder)]
             environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._folder.root)}
             self.processes[component.name].start(command, folder=working_folder, environment=environment)
+
+    def _end(self, components: Sequence[Component]) -> None:
+        for component in reversed(components):
+            self.processes[component.name].stop(component.stop_seconds)
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS

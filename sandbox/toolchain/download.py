@@ -74,7 +74,7 @@ class Downloads:
         host = self._reachable_host(url)
         try:
             response = self._client.get(url)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise self._failed(host, url, error) from error
         _check(response, url)
         return response.text
@@ -87,12 +87,12 @@ class Downloads:
                 _check(response, url)
                 length = response.headers.get("content-length")
                 total, done = (int(length) if length else None), 0
-                for chunk in response.iter_raw():
+                for chunk in response.iter_bytes():
                     out.write(chunk)
                     digest.update(chunk)
                     done += len(chunk)
                     step.advance(done, total)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise self._failed(host, url, error) from error
         return digest.hexdigest()
 
@@ -102,7 +102,7 @@ class Downloads:
             raise AttemptError(self._unreachable[host])
         return host
 
-    def _failed(self, host: str, url: str, error: httpx.TransportError) -> AttemptError:
+    def _failed(self, host: str, url: str, error: httpx.RequestError) -> AttemptError:
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
             self._unreachable[host] = f"download: {host} cannot be reached ({error or type(error).__name__})"
             return AttemptError(self._unreachable[host])

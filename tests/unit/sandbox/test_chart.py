@@ -37,6 +37,21 @@ def test_the_compact_chart_renders_what_the_official_one_does() -> None:
     assert differences(expected, projections(COMPACT_CHART)) == []
 
 
+def as_the_engine_sends(value: Any) -> Any:
+    """The engine's protocol knows one kind of number."""
+    if isinstance(value, dict):
+        return {key: as_the_engine_sends(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_the_engine_sends(item) for item in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_numbers_that_arrive_as_fractions_change_nothing(case: str, rendered: dict[str, list[dict[str, Any]]]) -> None:
+    sent = as_the_engine_sends(airflow_values(CASES[case]))
+    assert differences(rendered[case], render_chart(sent, COMPACT_CHART)) == []
+
+
 @pytest.mark.official_chart
 def test_the_projection_holds_the_facts_of_the_official_chart() -> None:
     """Also proves that the official chart takes the values: Helm checks them against its schema before it renders."""
