@@ -14,8 +14,8 @@ from stacks.errors import Problem, SettingsError
 from stacks.mending import mend, offence
 from stacks.rules import RULES
 from stacks.rules.rule import Rule
-from stacks.schema import keys_at
 from stacks.settings import EnvironmentClass, Settings
+from stacks.shape import keys_at
 from stacks.stack_file import read_file
 from stacks.wording import path_of, problem_of, unknown_key
 

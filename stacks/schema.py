@@ -5,52 +5,51 @@
 
 from __future__ import annotations
 
-import functools
-from typing import Any
+import json
+from pathlib import Path
+from typing import Any, Final
 
-from stacks.settings import Settings
-from stacks.wording import Location
+from stacks.reference import REFERENCE_FILE, reference_text
+from stacks.shape import settings_schema
+from stacks.stack_file import PREFIX
 
-
-@functools.cache
-def settings_schema() -> dict[str, Any]:
-    """Schema of the settings with every reference written out, since the models form a tree."""
-    schema = Settings.model_json_schema(by_alias=True)
-    definitions = schema.pop("$defs")
-    written: dict[str, Any] = _written_out(schema, definitions)
-    del written["properties"]["stack"]
-    written["required"].remove("stack")
-    return written
+SCHEMA_FILE: Final = Path(__file__).with_name("schema.json")
+DIALECT: Final = "http://json-schema.org/draft-07/schema#"
+"""What editors' YAML servers understand best; nothing newer is used."""
 
 
-def _written_out(node: Any, definitions: dict[str, Any]) -> Any:
-    if isinstance(node, list):
-        return [_written_out(item, definitions) for item in node]
-    if not isinstance(node, dict):
-        return node
-    if "$ref" in node:
-        name = node["$ref"].rsplit("/", 1)[-1]
-        node = definitions[name] | {key: value for key, value in node.items() if key != "$ref"}
-    return {key: _written_out(value, definitions) for key, value in node.items() if key != "title"}
+def file_schema() -> dict[str, Any]:
+    """Schema of the whole file: our settings under `config:`; what is Pulumi's own is left to Pulumi."""
+    settings = settings_schema()
+    known = [f"{PREFIX}{key}" for key in settings["properties"]]
+    return {
+        "$schema": DIALECT,
+        "title": "Stack file of ariel",
+        "type": "object",
+        "required": ["config"],
+        "properties": {
+            "config": {
+                "type": "object",
+                "description": "Settings of the stack. Meaning and defaults: docs/settings.md.",
+                "properties": {f"{PREFIX}{key}": value for key, value in settings["properties"].items()},
+                "required": [f"{PREFIX}{key}" for key in settings["required"]],
+                "propertyNames": {"anyOf": [{"enum": known}, {"not": {"pattern": f"^{PREFIX}"}}]},
+            }
+        },
+    }
 
 
-def keys_at(location: Location) -> tuple[str, ...]:
-    """The keys which exist in the block at a location; none where it is no block of known keys."""
-    node = settings_schema()
-    for part in location:
-        node = _inside(_block(node), part)
-    return tuple(_block(node).get("properties", {}))
+def schema_text() -> str:
+    """What `stacks/schema.json` holds."""
+    return json.dumps(file_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _block(node: dict[str, Any]) -> dict[str, Any]:
-    """The schema itself, or for an optional block the alternative which is not null."""
-    return next((option for option in node.get("anyOf", ()) if option.get("type") != "null"), node)
+def main() -> None:
+    """Write both generated files."""
+    for path, text in ((SCHEMA_FILE, schema_text()), (REFERENCE_FILE, reference_text())):
+        path.write_text(text, encoding="utf-8")
+        print(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _inside(node: dict[str, Any], part: str | int) -> dict[str, Any]:
-    if isinstance(part, int):
-        inner = node.get("items")
-    else:
-        entries = [node.get("additionalProperties"), *node.get("patternProperties", {}).values()]
-        inner = node.get("properties", {}).get(part) or next(filter(None, entries), None)
-    return inner if isinstance(inner, dict) else {}
+if __name__ == "__main__":
+    main()

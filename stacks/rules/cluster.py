@@ -127,8 +127,9 @@ def images_come_from_the_own_registry(settings: Settings) -> Iterator[Problem]:
             )
 
 
-def _images(settings: Settings) -> tuple[tuple[str, Image], ...]:
-    return (("airflow.image", settings.airflow.image), ("images.pgbouncer", settings.images.pgbouncer))
+def _images(settings: Settings) -> Iterator[tuple[str, Image]]:
+    yield "airflow.image", settings.airflow.image
+    yield from ((f"images.{name}", image) for name, image in settings.images)
 
 
 def _relative(repository: str) -> str:
