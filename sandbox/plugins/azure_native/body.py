@@ -97,21 +97,24 @@ def _from_arm(row: ResourceType, value: Any, path: str) -> Any:
         return [_from_arm(row, item, path) for item in value]
     if not isinstance(value, Mapping):
         return value
-    merged = dict(value)
-    if _outer(row, path) is not None and isinstance(value.get(_PROPERTIES), Mapping):
-        # What stands beside wins: `name` or `type` of the envelope may be repeated in `properties`.
-        merged = {**value[_PROPERTIES], **{key: item for key, item in value.items() if key != _PROPERTIES}}
-        merged.update(_renamed_inside(row, value[_PROPERTIES], path))
-    found = {}
-    for key, item in merged.items():
+    outer = _outer(row, path)
+    inside = value.get(_PROPERTIES) if outer is not None else None
+    if not isinstance(inside, Mapping):
+        return {name: _from_arm(row, item, _join(path, name)) for name, item in _named(row, path, value, None)}
+    beside = {key: item for key, item in value.items() if key != _PROPERTIES}
+    # What stands beside wins where both have a name: `name` and `type` of the envelope are the resource's own.
+    pairs = [*_named(row, path, inside, False), *_named(row, path, beside, True)]
+    return {name: _from_arm(row, item, _join(path, name)) for name, item in pairs}
+
+
+def _named(row: ResourceType, path: str, value: Mapping[str, Any], beside: bool | None) -> list[tuple[str, Any]]:
+    """Items under their SDK names. A rename holds on one side of `properties` only: both sides may have a `type`."""
+    outer = _outer(row, path) or frozenset()
+    pairs = []
+    for key, item in value.items():
         name = _sdk_name(row, path, key)
-        found[name] = _from_arm(row, item, _join(path, name))
-    return found
-
-
-def _renamed_inside(row: ResourceType, properties: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """Properties whose ARM name is taken in the envelope (a role definition's `type`), under their SDK name."""
-    return {_sdk_name(row, path, key): item for key, item in properties.items() if _sdk_name(row, path, key) != key}
+        pairs.append((name if beside is None or beside == (name in outer) else key, item))
+    return pairs
 
 
 def _sdk_name(row: ResourceType, path: str, arm_key: str) -> str:

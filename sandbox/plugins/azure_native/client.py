@@ -35,6 +35,7 @@ _RETRIED_CODES = frozenset(
     }
 )
 _ATTEMPTS = 8  # for answers that may be a real failure: about 20 s in all
+_PATIENCE_SECONDS = 300.0  # for refusals that mean "not now"; being throttled is never given up within the timeout
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 8.0
 _POLL_SECONDS = 1.0  # where the service does not say
 _SHORTEST_POLL = 0.05  # "Retry-After: 0" must not become a busy loop
@@ -65,7 +66,8 @@ class Answer:
     @property
     def not_now(self) -> bool:
         """Whether the service refused for a passing reason; nothing was applied."""
-        return self.status == 429 or (not self.ok and self.code in _RETRIED_CODES)
+        conflict = self.status == 409 and "retry-after" in self.headers
+        return self.status == 429 or conflict or (not self.ok and self.code in _RETRIED_CODES)
 
     @property
     def error(self) -> Mapping[str, Any]:
@@ -215,11 +217,12 @@ class ArmClient:
         body: Mapping[str, Any] | None = None,
         settle: Callable[[], Answer | None] | None = None,
     ) -> Answer:
-        lost, pause = 0, _FIRST_PAUSE
+        lost, pause, started = 0, _FIRST_PAUSE, time.monotonic()
         while True:
             answer = self._once(method, target, body)
             lost += answer.lost
-            if not (answer.lost or answer.not_now) or lost >= _ATTEMPTS:
+            impatient = answer.status != 429 and time.monotonic() - started > _PATIENCE_SECONDS
+            if not (answer.lost or answer.not_now) or lost >= _ATTEMPTS or impatient:
                 return answer
             wait = pause if answer.retry_after is None else answer.retry_after
             # Many resources wait for the same thing; a little spread keeps them from coming back all at once.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +12,7 @@ from sandbox.plugins.values import rewrap, unwrap
 # Maps whose keys people choose: a key added by hand is drift. Elsewhere a new key is a value that Azure computed.
 _FREE_MAPS = frozenset({"tags", "nodeLabels", "metadata"})
 
-# Hidden output of an imported resource: the digest of the inputs that the import reconstructed.
+# Hidden input; names with two underscores are never shown to a person.
 _IMPORTED = "__imported"
 
 
@@ -52,15 +50,14 @@ def _follow(given: Any, was: Any, now: Any, free: bool) -> Any:
     return now
 
 
-def mark_imported(outputs: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Outputs which say that `inputs` were reconstructed from ARM's answer, with all that Azure added to it."""
-    return {**outputs, _IMPORTED: _digest(inputs)}
+def reconstruction(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs made from ARM's answer for an import, marked: they hold all that Azure added to what somebody gave.
+
+    The engine compares them once with the program's inputs and keeps only the program's.
+    """
+    return {**inputs, _IMPORTED: True}
 
 
-def is_reconstruction(outputs: Mapping[str, Any], inputs: Mapping[str, Any]) -> bool:
-    """Whether these inputs are the ones that an import made up, not ones that a program gave."""
-    return outputs.get(_IMPORTED) == _digest(inputs)
-
-
-def _digest(inputs: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(unwrap(inputs), sort_keys=True).encode()).hexdigest()
+def given_or_reconstructed(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """The inputs without the mark, and whether they were marked."""
+    return {key: value for key, value in inputs.items() if key != _IMPORTED}, _IMPORTED in inputs

@@ -13,7 +13,7 @@ from sandbox.plugins.azure_native.check import check
 from sandbox.plugins.azure_native.client import ArmClient
 from sandbox.plugins.azure_native.configuration import Configuration
 from sandbox.plugins.azure_native.deadline import Deadline
-from sandbox.plugins.azure_native.drift import is_reconstruction, mark_imported, refreshed
+from sandbox.plugins.azure_native.drift import given_or_reconstructed, reconstruction, refreshed
 from sandbox.plugins.azure_native.functions import invoke
 from sandbox.plugins.azure_native.preview import certain_outputs
 from sandbox.plugins.azure_native.resource_type import ResourceType
@@ -50,9 +50,10 @@ class AzureNative(Plugin):
 
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
         row = _row(request)
-        old, new = decode(request.old_inputs), decode(request.news)
+        new = decode(request.news)
+        old, imported = given_or_reconstructed(decode(request.old_inputs))
         changes = compare(_comparable(old), _comparable(new))
-        if is_reconstruction(decode(request.olds), old):
+        if imported:
             changes = [change for change in changes if not _is_azures_own(row, change, new)]
         stays = _same_id(row, unwrap(old), unwrap(new))
         return diff_response(changes, lambda change: _forces_new(row, change), delete_before_replace=stays)
@@ -90,8 +91,7 @@ class AzureNative(Plugin):
         if given:
             inputs = refreshed(row, given, decode(request.properties), outputs)
         else:
-            inputs = {**(row.parse(request.id) or {}), **project(row, outputs)}
-            outputs = mark_imported(outputs, inputs)
+            inputs = reconstruction({**(row.parse(request.id) or {}), **project(row, outputs)})
         return provider_pb2.ReadResponse(id=request.id, properties=encode(outputs), inputs=encode(inputs))
 
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802

@@ -20,7 +20,7 @@ def words(text: str) -> frozenset[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceType:
-    """One row of the table; `type` is its token. Paths are dotted SDK names without list positions (`sku`, `backup.mode`).
+    """One row of the table; `type` is its token. Paths are dotted SDK names without list positions (`backup.mode`).
 
     `path`        ARM id with the SDK's names of its parts in braces; the last one is the resource's own name.
     `envelope`    inputs that stand beside `properties` in the ARM body.
