@@ -1,0 +1,80 @@
+"""A tenant's DAG processor: the only place where its DAG files are parsed for the platform."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+
+from components import pgbouncer
+from components.namespace import PLATFORM
+from components.network_policy import GIT_PORT, PGBOUNCER_PORT, egress, in_namespace, named, network_policy
+from components.pod import NAME_LABEL, fingerprint
+from components.tenant_airflow import environment, workload
+from stacks.naming import processor_role
+from stacks.tenant import Processor, Repository
+
+NAME: Final = "dag-processor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DagProcessorArgs:
+    slug: str
+    namespace: pulumi.Input[str]
+    """`parse-<slug>`."""
+    image: pulumi.Input[str]
+    repository: Repository
+    processor: Processor
+    password: pulumi.Input[str]
+    """Of the tenant's own login at PgBouncer."""
+
+
+class DagProcessor(pulumi.ComponentResource):
+    """Owns the Deployment with its account, credentials and network policy.
+
+    It parses the tenant's bundle and no other, as a database role of the tenant's own. Of the network it reaches
+    PgBouncer and the mirror: a DAG file that calls a service while it is parsed fails in time.
+    Output: `deployment`, the Deployment's name.
+    """
+
+    def __init__(self, name: str, args: DagProcessorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ariel:components:DagProcessor", name, None, opts)
+        deployment = workload(
+            name,
+            component=NAME,
+            slug=args.slug,
+            namespace=args.namespace,
+            image=args.image,
+            command=["airflow", "dag-processor", "--bundle-name", args.slug],
+            resources=args.processor.resources,
+            replicas=args.processor.replicas,
+            environment={**environment(args.slug, args.repository), **parsing(args.processor)},
+            credentials={"connection": pgbouncer.url(processor_role(args.slug), args.password)},
+            restart_on=fingerprint(args.password),
+            job_type="DagProcessorJob",
+            parent=self,
+        )
+        network_policy(
+            name,
+            policy=NAME,
+            namespace=args.namespace,
+            selector={NAME_LABEL: NAME},
+            parent=self,
+            egress=[
+                egress([in_namespace(PLATFORM, {NAME_LABEL: pgbouncer.NAME})], PGBOUNCER_PORT),
+                egress([named("git-mirror")], GIT_PORT),
+            ],
+        )
+        self.deployment: pulumi.Output[str] = deployment.metadata["name"]
+        self.register_outputs({"deployment": self.deployment})
+
+
+def parsing(processor: Processor) -> dict[str, str]:
+    """How much and how long it parses; the logs of parsing go to standard output, not to a file that grows."""
+    return {
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": str(processor.import_timeout),
+        "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": str(processor.file_timeout),
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": str(processor.processes),
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_LOG_TARGET": "stdout",
+    }

@@ -1,0 +1,54 @@
+"""What the pods of the Airflow release may reach; who may reach them is said by the chart's own policies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+
+from components.network_policy import (
+    API_PORTS,
+    PGBOUNCER_PORT,
+    anywhere,
+    egress,
+    named,
+    network_policy,
+    pods,
+)
+
+STATSD_PORT: Final = 9125
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformNetworkArgs:
+    namespace: pulumi.Input[str]
+    release: str
+    """Name of the Helm release, which the chart puts into the label `release` of its pods."""
+    pgbouncer: str
+    """Name label of PgBouncer's pods."""
+
+
+class PlatformNetwork(pulumi.ComponentResource):
+    """Owns the one policy that opens the release's way out, which the namespace's default policy closes.
+
+    To PgBouncer, statsd, the Kubernetes API, the token endpoint and the log storage; no other port anywhere.
+    Output: `policy`, the policy's name.
+    """
+
+    def __init__(self, name: str, args: PlatformNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ariel:components:PlatformNetwork", name, None, opts)
+        policy = network_policy(
+            name,
+            policy=f"{args.release}-egress",
+            namespace=args.namespace,
+            selector={"release": args.release},
+            parent=self,
+            egress=[
+                egress([named(args.pgbouncer)], PGBOUNCER_PORT),
+                egress([pods(component="statsd", release=args.release)], STATSD_PORT, protocol="UDP"),
+                egress([anywhere()], *API_PORTS),
+            ],
+        )
+        self.policy: pulumi.Output[str] = policy.metadata["name"]
+        self.register_outputs({"policy": self.policy})

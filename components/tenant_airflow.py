@@ -1,0 +1,196 @@
+"""What a tenant's own Airflow processes have in common: settings, folders and the connection to the database.
+
+They run code of the tenant, which can read all that they can. So they get no JWT secret, no API secret, and the login
+of a database role of the tenant's own; the triggerer alone gets the Fernet key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pulumi
+from pulumi_kubernetes import apps, core
+
+from components.airflow_settings import LOG_CONNECTION, logging_config
+from components.git_mirror import mirror_url
+from components.pod import NAME_LABEL, Manifest, container, labels, mount, pod, scratch_volume, secret_volume
+from components.service_account import service_account
+from stacks.model import Resources
+from stacks.tenant import Repository
+
+EXECUTOR: Final = "ariel_runtime.executor.TenantKubernetesExecutor"
+SECRETS_BACKEND: Final = "airflow.providers.microsoft.azure.secrets.key_vault.AzureKeyVaultBackend"
+REFRESH_SECONDS: Final = 60
+"""With the mirror's own pause: a push is seen after two minutes at most; the promise is five."""
+
+_GIT_CONNECTION: Final = '{"conn_type": "git"}'
+"""The git provider asks for this connection even where the bundle names its URL; it holds nothing."""
+_CREDENTIALS: Final = "/etc/ariel/credentials"
+_BUNDLES: Final = "/var/lib/ariel/bundles"
+
+
+def bundle_list(slug: str, repository: Repository, *, team: bool) -> str:
+    """`[dag_processor] dag_bundle_config_list` with the tenant's bundle only, fetched from its mirror.
+
+    The `team` goes with the bundle where the database is written; a task pod knows no teams.
+    """
+    bundle = {
+        "name": slug,
+        "classpath": "airflow.providers.git.bundles.git.GitDagBundle",
+        "kwargs": {
+            "repo_url": mirror_url(slug),
+            "tracking_ref": repository.branch,
+            "subdir": repository.path,
+            "refresh_interval": REFRESH_SECONDS,
+        },
+        **({"team_name": slug} if team else {}),
+    }
+    return json.dumps([bundle], sort_keys=True)
+
+
+def environment(slug: str, repository: Repository) -> dict[str, pulumi.Input[str]]:
+    """Settings of a tenant's DAG processor and triggerer.
+
+    There is no configuration file: Airflow would write one at the first start, with keys that it makes up.
+    """
+    return {
+        "AIRFLOW_CONFIG": "/dev/null",
+        "AIRFLOW__CORE__EXECUTOR": EXECUTOR,
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__MULTI_TEAM": "True",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD": f"cat {_CREDENTIALS}/connection",
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundle_list(slug, repository, team=True),
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": _BUNDLES,
+        "AIRFLOW__LOGGING__JSON_LOGS": "True",
+        "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+        "AIRFLOW_CONN_GIT_DEFAULT": _GIT_CONNECTION,
+    }
+
+
+def secrets_environment(slug: str, vault_url: pulumi.Input[str], *, shared: bool) -> dict[str, pulumi.Input[str]]:
+    """The tenant's Key Vault as secrets backend; `shared` puts the tenant's slug before its names in a common vault.
+
+    Two hyphens end the slug, which holds no two in a row. Airflow's own settings are never read from a vault.
+    """
+    owner = f"{slug}--" if shared else "airflow-"
+    arguments = {
+        "vault_url": vault_url,
+        "connections_prefix": f"{owner}connections",
+        "variables_prefix": f"{owner}variables",
+        "config_prefix": None,
+    }
+    return {
+        "AIRFLOW__SECRETS__BACKEND": SECRETS_BACKEND,
+        "AIRFLOW__SECRETS__BACKEND_KWARGS": pulumi.Output.json_dumps(arguments, sort_keys=True),
+    }
+
+
+def task_environment(
+    slug: str,
+    repository: Repository,
+    *,
+    vault_url: pulumi.Input[str],
+    shared_vault: bool,
+    log_container: pulumi.Input[str],
+) -> dict[str, pulumi.Input[str]]:
+    """What the tenant adds to the settings of its task pods; a worker's secrets backend stands in `workers`."""
+    backend, arguments = secrets_environment(slug, vault_url, shared=shared_vault).values()
+    return {
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundle_list(slug, repository, team=False),
+        "AIRFLOW__WORKERS__SECRETS_BACKEND": backend,
+        "AIRFLOW__WORKERS__SECRETS_BACKEND_KWARGS": arguments,
+        "AIRFLOW__AZURE_REMOTE_LOGGING__REMOTE_WASB_LOG_CONTAINER": log_container,
+        "AIRFLOW_CONN_GIT_DEFAULT": _GIT_CONNECTION,
+    }
+
+
+def log_environment(account_url: pulumi.Input[str], log_container: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
+    """Logs of tasks and triggers go to the tenant's own container, by workload identity."""
+    connection = pulumi.Output.json_dumps({"conn_type": "wasb", "host": account_url})
+    settings = {f"AIRFLOW__LOGGING__{key.upper()}": value for key, value in logging_config().items()}
+    return {
+        **settings,
+        "AIRFLOW__AZURE_REMOTE_LOGGING__REMOTE_WASB_LOG_CONTAINER": log_container,
+        f"AIRFLOW_CONN_{LOG_CONNECTION.upper()}": connection,
+    }
+
+
+def liveness(job_type: str) -> Manifest:
+    """Probes that ask whether this pod's job has a heartbeat in the database.
+
+    Each costs two seconds of CPU (Airflow's imports), hence once a minute; five in a row must fail, so that a database
+    which fails over restarts nothing.
+    """
+    command = ["airflow", "jobs", "check", "--job-type", job_type, "--local"]
+    probe = {"exec": {"command": command}, "periodSeconds": 60, "timeoutSeconds": 45}
+    return {
+        "startupProbe": {**probe, "periodSeconds": 20, "failureThreshold": 15},
+        "livenessProbe": {**probe, "failureThreshold": 5},
+    }
+
+
+def workload(
+    name: str,
+    *,
+    component: str,
+    slug: str,
+    namespace: pulumi.Input[str],
+    image: pulumi.Input[str],
+    command: list[str],
+    resources: Resources,
+    replicas: int,
+    environment: Mapping[str, pulumi.Input[str]],
+    credentials: Mapping[str, pulumi.Input[str]],
+    restart_on: pulumi.Input[str],
+    job_type: str,
+    parent: pulumi.Resource,
+    client_id: pulumi.Input[str] | None = None,
+    pod_labels: Mapping[str, str] | None = None,
+) -> apps.v1.Deployment:
+    """Account, Secret and Deployment of one of the tenant's Airflow processes.
+
+    `credentials` become files of one Secret; a change of `restart_on` restarts the pods. `pulumi up` does not wait for
+    the pods: a tenant's broken repository must not fail the platform's update. The number of processes in a pod is
+    bounded by the kubelet's `podPidsLimit`, which a pod cannot set.
+    """
+    child = pulumi.ResourceOptions(parent=parent)
+    metadata = {"name": component, "namespace": namespace, "labels": labels(component, slug)}
+    service_account(name, account=component, namespace=namespace, parent=parent, client_id=client_id)
+    secret = f"{component}-credentials"
+    core.v1.Secret(name, metadata={**metadata, "name": secret}, string_data=dict(credentials), opts=child)
+    template = pod(
+        labels={**labels(component, slug), **(pod_labels or {})},
+        annotations={"ariel.dev/credentials": restart_on},
+        account=component,
+        containers=[
+            container(
+                component,
+                image,
+                command=command,
+                resources=resources,
+                env=environment,
+                mounts=[
+                    mount("credentials", _CREDENTIALS, read_only=True),
+                    mount("bundles", _BUNDLES),
+                    mount("scratch", "/tmp"),  # noqa: S108 - inside the container
+                    mount("logs", "/opt/airflow/logs"),
+                ],
+                **liveness(job_type),
+            )
+        ],
+        volumes=[
+            secret_volume("credentials", secret),
+            scratch_volume("bundles", "2Gi"),
+            scratch_volume("scratch", "1Gi"),
+            scratch_volume("logs", "1Gi"),
+        ],
+    )
+    spec: dict[str, Any] = {
+        "replicas": replicas,
+        "selector": {"matchLabels": {NAME_LABEL: component}},
+        "template": template,
+    }
+    annotated = {**metadata, "annotations": {"pulumi.com/skipAwait": "true"}}
+    return apps.v1.Deployment(name, metadata=annotated, spec=spec, opts=child)
