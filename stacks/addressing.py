@@ -66,10 +66,9 @@ def usable(network: IPv4Network) -> int:
 
 
 def own_vaults(settings: Settings) -> int:
-    """Vaults beside the platform's: one per tenant, one per trust group in use."""
+    """Vaults beside the platform's: one per tenant that shares none, one per trust group."""
     own = sum(tenant.secrets.mode is SecretsMode.VAULT for tenant in settings.tenants.values())
-    shared = {tenant.secrets.trust_group for tenant in settings.tenants.values()} - {None}
-    return own + len(shared)
+    return own + len(settings.trust_groups)
 
 
 def endpoint_addresses(settings: Settings) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -73,16 +74,23 @@ class Names:
         return shorten("-".join(part for part in parts if part), kind.longest, hyphens=kind.hyphens)
 
 
-def group_identity(slug: str, group: str) -> str:
-    """Purpose of the identity of a tenant's DAG group. Slugs have no double hyphen: one to one, where a single hyphen
-    would give `a-b` with group `c` and `a` with group `b-c` the same identity."""
-    return f"{slug}--{group}"
+PLATFORM_IDENTITIES = ("admin", "owner", "runtime", "api-server")
+"""Purposes of the platform's own identities, beside those of the cluster (`cluster-...`)."""
 
 
-def shared_vault(trust_group: str) -> str:
-    """Purpose of the vault of a trust group. A vault's name takes no double hyphen, so a rule looks for a tenant of
-    the same name."""
-    return f"shared-{trust_group}"
+def tenant_identities(slug: str, groups: Iterable[str]) -> tuple[str, ...]:
+    """Purposes of a tenant's identities: task pods, those of each DAG group, triggerer, and its two database roles.
+
+    Slugs and groups may hold hyphens, so two tenants can ask for the same purpose (`a` with group `triggerer`, and
+    `a-task`); a rule of `stacks.rules.names` refuses that.
+    """
+    of_tasks = ("task", *(f"task-{group}" for group in groups))
+    return tuple(f"{slug}-{purpose}" for purpose in (*of_tasks, "triggerer", "db-processor", "db-triggerer"))
+
+
+def trust_vault(group: str) -> str:
+    """Purpose of the vault which the tenants of a trust group share."""
+    return f"trust-{group}"
 
 
 def task_namespace(slug: str) -> str:

@@ -11,13 +11,15 @@ from stacks.errors import Problem
 from stacks.naming import Kind, Names
 from stacks.rules.rule import Rule
 from stacks.settings import Settings
-from stacks.tenant import SecretsMode
 
 
 def names_are_distinct(settings: Settings) -> Iterator[Problem]:
-    """Compares every tenant-made name of a kind: Azure's by `Names.of`, namespaces, database roles."""
+    """Compares every name that the file asks for: Azure's by `Names.of`, namespaces, database roles.
+
+    Azure would refuse the second of two vaults; two identities of one name would be one, with the roles of both.
+    """
     for (kind, name), owners in sorted(_owners(settings).items()):
-        first, *others = owners
+        first, *others = dict.fromkeys(owners)
         for path in others:
             yield Problem(
                 path=path,
@@ -31,9 +33,8 @@ def _owners(settings: Settings) -> dict[tuple[str, str], list[str]]:
     """(kind, physical name) -> paths of the settings that ask for it."""
     names = Names(organisation=settings.organisation, stack=settings.stack)
     owners: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for path, purpose in _purposes(settings):
-        for kind in Kind:
-            owners[kind.name.lower().replace("_", " "), names.of(kind, purpose)].append(path)
+    for path, kind, purpose in (*_platform(settings), *_tenants(settings)):
+        owners[kind.name.lower().replace("_", " "), names.of(kind, purpose)].append(path)
     for slug in settings.tenants:
         for namespace in (naming.task_namespace(slug), naming.parse_namespace(slug)):
             owners["namespace", namespace].append(f"tenants.{slug}")
@@ -42,15 +43,18 @@ def _owners(settings: Settings) -> dict[tuple[str, str], list[str]]:
     return owners
 
 
-def _purposes(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Path of a setting -> the purpose for which it has things made."""
+def _platform(settings: Settings) -> Iterator[tuple[str, Kind, str]]:
+    yield from (("the platform", Kind.IDENTITY, purpose) for purpose in naming.PLATFORM_IDENTITIES)
+    yield from ((f"trustGroups.{group}", Kind.VAULT, naming.trust_vault(group)) for group in settings.trust_groups)
+
+
+def _tenants(settings: Settings) -> Iterator[tuple[str, Kind, str]]:
+    """Path of a setting -> the kinds of things that it has made, and for what."""
     for slug, tenant in settings.tenants.items():
-        yield f"tenants.{slug}", slug
-        for group in tenant.identities:
-            yield f"tenants.{slug}.identities.{group}", naming.group_identity(slug, group)
-    shared = (tenant.secrets for tenant in settings.tenants.values() if tenant.secrets.mode is SecretsMode.SHARED)
-    for group in sorted({secrets.trust_group for secrets in shared if secrets.trust_group}):
-        yield f"trustGroups.{group}", naming.shared_vault(group)
+        for kind in (Kind.RESOURCE_GROUP, Kind.VAULT, Kind.PRIVATE_ENDPOINT):
+            yield f"tenants.{slug}", kind, slug
+        for purpose in naming.tenant_identities(slug, tenant.identities):
+            yield f"tenants.{slug}", Kind.IDENTITY, purpose
 
 
 RULES: Final = (Rule(names_are_distinct, reads=("stack", "organisation")),)

@@ -24,12 +24,16 @@ RESERVED_SLUGS: Final = frozenset(
         "ariel",
         "azure",
         "cluster",
+        "data",
         "database",
         "default",
         "endpoints",
         "hub",
+        "identity",
         "logs",
         "migration",
+        "network",
+        "networking",
         "nodes",
         "owner",
         "pgbouncer",
@@ -42,13 +46,16 @@ RESERVED_SLUGS: Final = frozenset(
         "runtime",
         "scheduler",
         "system",
+        "tasks",
         "tenants",
+        "trust",
+        "workspace",
     }
 )
 """Names of the platform's own parts, which would share names, roles or pools with a tenant of that slug."""
 
-RESERVED_BEGINNINGS: Final = ("kube-", "ariel-", "cluster-", "default-")
-"""Kubernetes keeps `kube-`; the others begin names of the platform's own identities and of Airflow's own pools."""
+RESERVED_BEGINNINGS: Final = ("kube-", "ariel-", "cluster-", "default-", "platform-", "trust-")
+"""Kubernetes keeps `kube-`; the others begin names of the platform's own things and of Airflow's own pools."""
 
 _USER_INFO = re.compile(r"^(?P<scheme>https|ssh|git)://(?P<user>[^/@]*)@")
 _IMAGE = re.compile(
