@@ -1,0 +1,66 @@
+"""Makes `.venv` from the lock file. Run by `make` with the system's Python: standard library only, older ones included.
+
+usage: python3 cli/environment.py
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / ".venv"
+LOCK = ROOT / "requirements.lock"
+OLDEST = (3, 11)
+
+
+def main():
+    if sys.version_info < OLDEST:
+        return refuse("python3", sys.version.split()[0], "3.11 or newer", "install it, then `make PYTHON=python3.11 ...`")
+    python = str(FOLDER / "bin" / "python")
+    if not os.path.exists(python) and not step("virtual environment", [sys.executable, "-m", "venv", str(FOLDER)]):
+        return refuse("python3 -m venv", "failed, see above", "Python with its venv module", "apt install python3-venv")
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as installer:
+        installer.write(pinned("uv"))
+        installer.flush()
+        pip = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", installer.name]
+        uv = [str(FOLDER / "bin" / "uv"), "pip", "install", "--quiet", "--python", python]
+        done = (
+            step("installer", pip)
+            and step("locked packages", [*uv, "--require-hashes", "--requirement", str(LOCK)])
+            and step("this project", [*uv, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+        )
+    if not done:
+        return refuse("package index", "failed, see above", "every package of requirements.lock", "mend it, run make again")
+    return 0
+
+
+def pinned(name):
+    """The lines of one package in the lock file, with its hashes."""
+    lines, taken = LOCK.read_text().splitlines(), []
+    for line in lines:
+        if line.startswith(name + "==") or (taken and line.startswith("    --hash")):
+            taken.append(line)
+        elif taken:
+            break
+    return "\n".join(taken).rstrip("\\ ") + "\n"
+
+
+def step(label, command):
+    """Runs it, with its elapsed seconds on one line; False where it failed."""
+    print(f"  {label} ...", end="", flush=True)
+    begun = time.monotonic()
+    good = subprocess.run(command, cwd=ROOT).returncode == 0
+    print(f" {'done' if good else 'failed'} in {time.monotonic() - begun:.0f} s", flush=True)
+    return good
+
+
+def refuse(path, value, rule, action):
+    print(f"error {path}: {value}\n  rule:   {rule}\n  action: {action}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
