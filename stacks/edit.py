@@ -73,7 +73,7 @@ def add_tenant(path: Path, slug: str, block: Mapping[str, Any]) -> Settings:
         _refuse_flow(tenants, path)
         lines, column = _lines(text), tenants.lc.col
         at = _end_of(lines, _line_of(tenants, list(tenants)[-1]), column)
-        changed = [*lines[:at], _newline(text), *_written(slug, block, column, text), *lines[at:]]
+        changed = [*lines[:at], *_gap(text), *_written(slug, block, column, text), *lines[at:]]
     else:
         changed = _with_first(text, slug, block)
     return _replace(path, "".join(changed), slug, there=True)
@@ -143,6 +143,11 @@ def _newline(text: str) -> str:
     return "\r\n" if "\r\n" in text else "\n"
 
 
+def _gap(text: str) -> list[str]:
+    """A blank line, where the file has any; Pulumi drops them when it writes the file."""
+    return [_newline(text)] if any(not line.strip() for line in text.splitlines()) else []
+
+
 def _line_of(block: CommentedMap, key: str) -> int:
     line: int = block.lc.key(key)[0]
     return line
@@ -188,14 +193,14 @@ def _indented(newline: str, line: str, column: int) -> str:
 
 def _with_first(text: str, slug: str, block: Mapping[str, Any]) -> list[str]:
     """The lines with a first tenant: in place of `{}` where the key is there, else at the end of `config:`."""
-    lines, config, newline = _lines(text), _config(text), _newline(text)
+    lines, config = _lines(text), _config(text)
     column = config.lc.col
-    added = [_indented(newline, f"{TENANTS}:", column), *_written(slug, block, column + INDENT, text)]
+    added = [_indented(_newline(text), f"{TENANTS}:", column), *_written(slug, block, column + INDENT, text)]
     if TENANTS in config:
         at = _line_of(config, TENANTS)
         return lines[:at] + added + lines[at + 1 :]
     at = _end_of(lines, _line_of(config, list(config)[-1]), column)
-    return [*lines[:at], newline, *added, *lines[at:]]
+    return [*lines[:at], *_gap(text), *added, *lines[at:]]
 
 
 def _refuse_flow(tenants: CommentedMap, path: Path) -> None:
