@@ -21,7 +21,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.airflow_settings import STATSD_PORT, SignIn
+from components.airflow_settings import STATSD_PORT, SignIn, checked_metadata_url
 from components.airflow_values import (
     KEYS_SECRET,
     METADATA_SECRET,
@@ -179,24 +179,8 @@ def _secret_contents(args: AirflowArgs) -> dict[str, dict[str, pulumi.Output[str
         )
     return {
         KEYS_SECRET: {file: pulumi.Output.secret(content) for file, content in keys.items()},
-        METADATA_SECRET: {"connection": pulumi.Output.secret(args.metadata_url).apply(_refuse_query)},
+        METADATA_SECRET: {"connection": pulumi.Output.secret(args.metadata_url).apply(checked_metadata_url)},
     }
-
-
-def _refuse_query(url: str) -> str:
-    """The same URL serves psycopg2 and asyncpg, which know no common option of a query (`sslmode`, `ssl`)."""
-    if "?" in url:
-        raise SettingsError(
-            [
-                Problem(
-                    path="metadata connection",
-                    value=f"a URL with the query {url.partition('?')[2]!r}",
-                    rule="no query: the synchronous and the asynchronous driver read the same URL",
-                    action="set PGSSLMODE and PGSSLROOTCERT, which both drivers read",
-                )
-            ]
-        )
-    return url
 
 
 def _digest(contents: Mapping[str, Mapping[str, pulumi.Output[str]]]) -> pulumi.Output[str]:

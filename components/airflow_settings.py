@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Final, Literal
 
+from stacks.errors import Problem, SettingsError
+
 SignIn = Literal["simple", "entra"]
 
 CREDENTIALS_PATH: Final = "/etc/ariel/credentials"
@@ -30,6 +32,25 @@ AUTH_MANAGERS: Final[dict[SignIn, str]] = {
     "simple": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
     "entra": "ariel_runtime.auth.EntraAuthManager",
 }
+
+
+def checked_metadata_url(url: str) -> str:
+    """The URL as it is, without a query: psycopg2 and asyncpg read the same one, and have no option in common.
+
+    Raises SettingsError, which does not repeat the URL, since it holds a password.
+    """
+    if "?" in url:
+        raise SettingsError(
+            [
+                Problem(
+                    path="metadata connection",
+                    value="a URL with a query",
+                    rule="no query: the synchronous and the asynchronous driver read the same URL",
+                    action="set PGSSLMODE and PGSSLROOTCERT, which both drivers read",
+                )
+            ]
+        )
+    return url
 
 
 def shared_env() -> list[dict[str, str]]:

@@ -1,8 +1,8 @@
 """The values of Airflow's Helm chart 1.22, as one pure function of plain data.
 
 Off here, because ariel builds them itself or has no use for them: the chart's PostgreSQL, PgBouncer, Redis, Flower,
-DAG processor, triggerer, migration job, user job, roles and random secrets. On: statsd, not OpenTelemetry, because
-the collector's image is about ten times as large and the one scraper (Azure managed Prometheus) reads both alike.
+DAG processor, triggerer, migration job, user job, roles and random secrets. On: statsd, not OpenTelemetry, since the
+chart's collector writes to its own log only, until it is given a configuration, while statsd is scraped as it is.
 No tenant stands in these values, so adding or removing one leaves the release untouched.
 """
 

@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.airflow_settings import COMMAND_SETTINGS, airflow_config, shared_env, task_env
+from components.airflow_settings import (
+    COMMAND_SETTINGS,
+    airflow_config,
+    checked_metadata_url,
+    shared_env,
+    task_env,
+)
+from stacks.errors import SettingsError
 
 CONFIG = {
     sign_in: airflow_config(
@@ -130,3 +137,12 @@ def test_the_release_lists_no_bundle_and_watches_all_namespaces() -> None:
     for config in CONFIG.values():
         assert config["dag_processor"]["dag_bundle_config_list"] == "[]"
         assert config["kubernetes_executor"]["multi_namespace_mode_namespace_list"] == ""
+
+
+def test_a_database_url_that_only_one_of_the_two_drivers_understands_is_refused_without_showing_its_password() -> None:
+    url = "postgresql+psycopg2://login:word@pgbouncer:6432/ariel_runtime"
+    assert checked_metadata_url(url) == url
+    with pytest.raises(SettingsError, match="PGSSLMODE") as refusal:
+        checked_metadata_url(f"{url}?sslmode=require&password=other")
+    assert "word" not in str(refusal.value)
+    assert "other" not in str(refusal.value)
