@@ -47,6 +47,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Preview is supported: Create and Update are called with `preview` set."""
+        self.cancelled.clear()
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
