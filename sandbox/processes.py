@@ -19,6 +19,10 @@ from typing import Final
 KILL_GRACE_SECONDS: Final = 5.0
 """How long the kernel may take to end a process after SIGKILL before we say that it cannot be ended."""
 
+_GO_LAST_WORDS: Final = ("panic: ", "fatal error: ")
+"""What a program in Go prints before the stack traces with which its log ends."""
+
+_LINE_LENGTH: Final = 300
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -51,12 +55,14 @@ class OwnedProcess:
     record: Path
     log: Path
     _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _log_start: int = field(default=0, repr=False)
 
     def start(self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> None:
         """Start it in `folder`, in a session of its own, output appended to the log. The caller checks `running`."""
         self.record.parent.mkdir(parents=True, exist_ok=True)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
+            self._log_start = log.seek(0, os.SEEK_END)
             self._child = subprocess.Popen(
                 command,
                 cwd=folder,
@@ -104,11 +110,17 @@ class OwnedProcess:
             self._child = None
         self.record.unlink(missing_ok=True)
 
-    def log_tail(self, lines: int = 15) -> str:
-        """The last lines of its log, for an error message."""
+    def log_tail(self, lines: int = 12) -> str:
+        """The last lines of its log for an error message: of this start, long lines cut, Go's stack traces left out."""
         if not self.log.exists():
             return ""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        with self.log.open("rb") as log:
+            log.seek(self._log_start)
+            said = log.read().decode(errors="replace").splitlines()
+        last_words = [index for index, line in enumerate(said) if line.startswith(_GO_LAST_WORDS)]
+        if last_words:
+            said = said[: last_words[-1] + 1]
+        return "\n".join(line[:_LINE_LENGTH] for line in said[-lines:])
 
     def _end(self, identity: Identity, grace_seconds: float) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import ssl
@@ -29,6 +30,9 @@ from stacks.errors import MachineError, Problem
 
 START_SECONDS: Final = 120
 """A start takes below 10 s on an idle machine of two cores; more than this is a failure, not slowness."""
+
+_FAILED_START_SECONDS: Final = 2.0
+"""Grace for the others after a failed start: an API server without its store would wait in vain to finish requests."""
 
 _POLL_SECONDS: Final = 0.1
 _SERVER_NAMES: Final = ("127.0.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
@@ -74,7 +78,7 @@ class Cluster:
                     try:
                         self._await_ready()
                     except MachineError:
-                        self._end(missing)
+                        self._end(missing, most_seconds=_FAILED_START_SECONDS)
                         raise
         return self.kubeconfig
 
@@ -144,9 +148,9 @@ class Cluster:
             environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._folder.root)}
             self.processes[component.name].start(command, folder=working_folder, environment=environment)
 
-    def _end(self, components: Sequence[Component]) -> None:
+    def _end(self, components: Sequence[Component], most_seconds: float = math.inf) -> None:
         for component in reversed(components):
-            self.processes[component.name].stop(component.stop_seconds)
+            self.processes[component.name].stop(min(component.stop_seconds, most_seconds))
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS

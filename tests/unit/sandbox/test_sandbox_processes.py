@@ -98,12 +98,21 @@ def test_stopping_what_does_not_run_does_nothing(owned: OwnedProcess) -> None:
     assert not owned.running()
 
 
-def test_the_log_keeps_what_an_earlier_run_said(owned: OwnedProcess, tmp_path: Path) -> None:
+def test_the_log_keeps_an_earlier_run_but_a_message_quotes_only_this_one(owned: OwnedProcess, tmp_path: Path) -> None:
     for word in ("first", "second"):
         _start(owned, tmp_path, ("echo", word))
         _until(lambda: not owned.running())
-    _until(lambda: owned.log_tail() == "first\nsecond")
-    assert owned.log_tail(1) == "second"
+    _until(lambda: owned.log.read_text() == "first\nsecond\n")
+    assert owned.log_tail() == "second"
+
+
+def test_a_message_quotes_what_a_go_program_said_last_and_not_its_stack_trace(
+    owned: OwnedProcess, tmp_path: Path
+) -> None:
+    trace = "goroutine 1 [running]:\nmain.main()\n" * 20
+    _start(owned, tmp_path, ("printf", "%s", f"disk full\npanic: cannot write\n\n{trace}"))
+    _until(lambda: "main.main" in owned.log.read_text())
+    assert owned.log_tail() == "disk full\npanic: cannot write"
 
 
 def test_a_port_is_chosen_once_and_kept(tmp_path: Path) -> None:
