@@ -1,0 +1,143 @@
+"""The doctor: sees what is missing, says what to do, and touches nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections import namedtuple
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox import doctor
+from sandbox.doctor import Check, examine
+from sandbox.processes import Identity
+from sandbox.toolchain import TOOLS
+from sandbox.toolchain.download import Downloads
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every tool in the cache; no network; nothing else on PATH."""
+    monkeypatch.setenv("ARIEL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    for tool in TOOLS.values():
+        file = tmp_path / "cache" / "tools" / tool.name / str(tool.version) / tool.name
+        file.parent.mkdir(parents=True)
+        file.touch()
+    monkeypatch.setattr(doctor, "Downloads", lambda: Downloads(httpx.MockTransport(_closed)))
+
+
+def test_a_machine_that_has_all_passes_every_check(project: Path) -> None:
+    assert [check for check in examine(project) if not check.ok] == []
+
+
+def test_looking_changes_nothing(project: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    list(examine(project))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_every_check_that_fails_says_what_to_do(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(tmp_path / "cache")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, 0))
+    failed = [check for check in examine(project) if not check.ok]
+    assert len(failed) == len(TOOLS) + len(("go", "space of the cache", "space of the project"))
+    assert all(check.action and check.found and check.rule for check in failed)
+
+
+def test_a_missing_tool_without_go_and_without_network_is_a_problem(project: Path, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "cache" / "tools" / "helm")
+    checks = _by_name(project)
+    assert not checks["tool helm"].ok
+    assert checks["tool kubectl"].ok
+    assert not checks["go"].ok
+    assert "needed for helm" in checks["go"].found
+
+
+def test_a_missing_tool_with_go_is_no_problem(project: Path, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "cache" / "tools" / "helm")
+    go = tmp_path / "bin" / "go"
+    go.parent.mkdir()
+    go.write_text("#!/bin/sh\necho go1.26.1\n")
+    go.chmod(0o755)
+    checks = _by_name(project)
+    assert checks["tool helm"].ok
+    assert checks["go"].ok
+    assert "built from its Go module" in checks["tool helm"].found
+
+
+def test_a_missing_tool_that_can_be_downloaded_needs_no_go(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(tmp_path / "cache" / "tools" / "helm")
+    served = Downloads(httpx.MockTransport(lambda _: httpx.Response(200, text="digest")))
+    monkeypatch.setattr(doctor, "Downloads", lambda: served)
+    checks = _by_name(project)
+    assert checks["tool helm"].ok
+    assert checks["go"].ok
+
+
+def test_a_full_disk_is_seen_before_a_build_fills_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, doctor.CACHE_BYTES - 1))
+    checks = _by_name(project)
+    assert not checks["space of the cache"].ok
+    assert "ARIEL_CACHE" in checks["space of the cache"].action
+    assert checks["space of the project"].ok
+
+
+def test_a_process_that_ended_unasked_is_named(project: Path) -> None:
+    record = project / ".ariel" / "local" / "run" / "arm.json"
+    record.parent.mkdir(parents=True)
+    own = Identity.of(os.getpid())
+    assert own is not None
+    record.write_text(json.dumps(vars(own)))
+    assert _by_name(project)["processes of this checkout"].ok
+    record.write_text(json.dumps(vars(own) | {"started": 1}))
+    check = _by_name(project)["processes of this checkout"]
+    assert not check.ok
+    assert str(record) in check.found
+
+
+def test_a_process_whose_checkout_was_removed_is_found(project: Path, tmp_path: Path) -> None:
+    tool = tmp_path / "cache" / "tools" / "etcd" / str(TOOLS["etcd"].version) / "etcd"
+    shutil.copy("/bin/sleep", tool)
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    with subprocess.Popen([tool, "300"], cwd=folder) as orphan:
+        assert _by_name(project)["processes of removed checkouts"].ok
+        folder.rmdir()
+        check = _by_name(project)["processes of removed checkouts"]
+        orphan.kill()
+    assert not check.ok
+    assert f"kill {orphan.pid}" in check.action
+
+
+def test_a_clock_that_was_set_back_is_noticed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long_ago = time.time() - 10 * 365 * 86400
+    monkeypatch.setattr(time, "time", lambda: long_ago)
+    assert not _by_name(project)["clock"].ok
+
+
+def _by_name(project: Path) -> dict[str, Check]:
+    checks = list(examine(project))
+    found = {check.name: check for check in checks}
+    assert len(found) == len(checks)
+    return found
+
+
+def _closed(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("no route", request=request)
