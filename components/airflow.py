@@ -1,9 +1,9 @@
 """Airflow's shared core: scheduler, API server and statsd, as one Helm release of the official chart.
 
-Owns the release, the Secrets that it mounts, the base pod of all tasks, and what its pods may reach (the chart's own
-policies say only who may reach them). Deliberately not here: namespaces, Roles
-and RoleBindings (`rbac.create` is off), PgBouncer, the migration job on which the release must depend, and
-everything of a tenant: DAG processor, triggerer, task namespaces.
+Owns the release, the Secrets that it mounts and the base pod of all tasks. Deliberately not here: namespaces, Roles
+and RoleBindings (`rbac.create` is off), what the pods may reach (`platform_network`; the chart's policies say who may
+reach them), PgBouncer, the migration job on which the release must depend, and everything of a tenant: DAG processor,
+triggerer, task namespaces.
 
 No credential reaches a container by a variable. Fernet key, API secret, JWT secret and database URL are files of one
 read-only volume, and Airflow reads them by the `_CMD` form of the option (tested for each of the four). The chart
@@ -21,7 +21,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.airflow_settings import STATSD_PORT, SignIn, checked_metadata_url
+from components.airflow_settings import SignIn, checked_metadata_url
 from components.airflow_values import (
     KEYS_SECRET,
     METADATA_SECRET,
@@ -32,16 +32,6 @@ from components.airflow_values import (
     airflow_values,
     execution_url,
 )
-from components.network_policy import (
-    HTTPS_PORT,
-    PGBOUNCER_PORT,
-    anywhere,
-    egress,
-    named,
-    network_policy,
-    pods,
-)
-from components.pod import Manifest
 from stacks.errors import Problem, SettingsError
 
 
@@ -127,15 +117,6 @@ class Airflow(pulumi.ComponentResource):
             )
             for secret, data in contents.items()
         ]
-        for component in ("scheduler", "api-server"):
-            network_policy(
-                f"{name}-{component}-egress",
-                policy=f"{component}-egress",
-                namespace=args.namespace,
-                selector={"component": component, "release": RELEASE},
-                parent=self,
-                egress=_destinations(),
-            )
         self.config_version = _digest(contents)
         kubernetes.helm.v3.Release(
             name,
@@ -154,16 +135,6 @@ class Airflow(pulumi.ComponentResource):
         self.register_outputs(
             {"url": self.url, "executionUrl": self.execution_url, "configVersion": self.config_version}
         )
-
-
-def _destinations() -> list[Manifest]:
-    """What scheduler and API server reach besides the cluster's DNS: PgBouncer, statsd, and by HTTPS the Kubernetes
-    API and Azure (sign-in, log storage), whose addresses no policy can name."""
-    return [
-        egress([named("pgbouncer")], PGBOUNCER_PORT),
-        egress([pods(component="statsd", release=RELEASE)], STATSD_PORT, protocol="UDP"),
-        egress([anywhere()], HTTPS_PORT),
-    ]
 
 
 def _secret_contents(args: AirflowArgs) -> dict[str, dict[str, pulumi.Output[str]]]:

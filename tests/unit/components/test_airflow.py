@@ -100,14 +100,6 @@ def test_the_release_comes_after_the_secrets_that_its_pods_mount() -> None:
     assert secrets <= graph.before(release_of(graph))
 
 
-def test_pods_are_let_out_to_what_they_need_and_statsd_nowhere() -> None:
-    policies = {each.inputs["metadata"]["name"]: each.inputs["spec"] for each in recorded().of("NetworkPolicy")}
-    assert sorted(policies) == ["api-server-egress", "scheduler-egress"]
-    for spec in policies.values():
-        assert spec["policyTypes"] == ["Egress"]
-        assert [rule["ports"][0]["port"] for rule in spec["egress"]] == [6432, 9125, 443]
-
-
 def test_a_first_preview_knows_what_will_be_made_before_azure_has_told_any_address() -> None:
     """A real preview has no client id and no log account yet."""
 
@@ -116,7 +108,7 @@ def test_a_first_preview_knows_what_will_be_made_before_azure_has_told_any_addre
         Airflow("airflow", args(api_server_client_id=later, log_account_url=later))
 
     graph = record(program, preview=True)
-    assert len(graph.resources) == 7
+    assert len(graph.resources) == 5
     assert graph.one("helm.sh/v3:Release", "airflow").inputs["name"] == "airflow"
 
 
