@@ -28,7 +28,10 @@ def refreshed(
     before, after = project(row, unwrap(was)), project(row, unwrap(now))
     result = dict(plain)
     for key in {*before, *after}:
-        value = _follow(plain.get(key), before.get(key), after.get(key), key in _FREE_MAPS)
+        if key in row.shared:
+            value = _follow_named(plain.get(key), before.get(key), after.get(key))
+        else:
+            value = _follow(plain.get(key), before.get(key), after.get(key), key in _FREE_MAPS)
         if value is None:
             result.pop(key, None)
         else:
@@ -48,6 +51,16 @@ def _follow(given: Any, was: Any, now: Any, free: bool) -> Any:
     if lists and len(given) == len(was) == len(now):
         return [_follow(*values, free) for values in zip(given, was, now, strict=True)]
     return now
+
+
+def _follow_named(given: Any, was: Any, now: Any) -> Any:
+    """Like `_follow` for a list of which others own elements too: only elements that are given, found by name."""
+    if not isinstance(given, list):
+        return given
+    before = {item["name"]: item for item in was or []}
+    after = {item["name"]: item for item in now or []}
+    followed = [_follow(item, before.get(item["name"]), after.get(item["name"]), False) for item in given]
+    return [item for item in followed if item is not None]
 
 
 def reconstruction(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -127,7 +127,7 @@ class AzureNative(Plugin):
         Raises IncompleteError when the resource is there in the end although its operation failed or took too long.
         """
         client, plain = self._configuration.client, unwrap(inputs)
-        if row.kept and not fresh:
+        if row.shared and not fresh:
             plain = _keep(row, plain, client.get(resource_id, row.api_version, deadline))
 
         def is_applied(current: Mapping[str, Any]) -> bool:
@@ -205,7 +205,7 @@ def _keep(row: ResourceType, inputs: dict[str, Any], current: Mapping[str, Any] 
     """The inputs with what other resources own inside this one (a network's subnets), where they do not name it."""
     there = from_arm(row, current or {})
     result = dict(inputs)
-    for path in row.kept:
+    for path in row.shared:
         top, _, inner = path.partition(".")
         if not inner and top not in result and top in there:
             result[top] = there[top]

@@ -31,7 +31,8 @@ class ResourceType:
     `write_only`  inputs that ARM never returns.
     `nested`      maps (or lists of maps) which ARM nests once more into `properties`, with the keys that stay outside.
     `renames`     SDK name to ARM name where the two differ.
-    `kept`        inputs that ARM would clear in an update that does not name them although other resources own them.
+    `shared`      lists of which other resources own elements too. An update that does not name the list would clear it,
+                  so it keeps what is there; a refresh looks only at the elements that the program names.
     `own_name`    the only name that a singleton may have; used when the program gives none.
     `singleton`   exists together with its parent: a create takes it over, no existence check.
     `delete`      what a delete does: DELETE, nothing, or a PUT of the default value.
@@ -48,7 +49,7 @@ class ResourceType:
     write_only: frozenset[str] = frozenset()
     nested: Mapping[str, frozenset[str]] = field(default_factory=dict)
     renames: Mapping[str, str] = field(default_factory=dict)
-    kept: frozenset[str] = frozenset()
+    shared: frozenset[str] = frozenset()
     own_name: str | None = None
     singleton: bool = False
     delete: Literal["delete", "keep", "reset"] = "delete"

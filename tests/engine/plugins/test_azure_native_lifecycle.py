@@ -136,6 +136,15 @@ def test_a_refresh_without_a_change_keeps_the_inputs(azure: Any, group: dict[str
     assert azure.read(SUBNET, resource_id, inputs, outputs)[1] == inputs
 
 
+def test_a_subnet_made_elsewhere_does_not_look_like_drift_of_its_network(azure: Any, group: dict[str, Any]) -> None:
+    inputs = network(group)
+    resource_id, outputs = azure.create(NETWORK, inputs)
+    azure.create(SUBNET, subnet(group))
+    _, seen, now = azure.read(NETWORK, resource_id, inputs, outputs)
+    assert [inner["name"] for inner in now["subnets"]] == ["snet-a"]
+    assert seen == inputs
+
+
 def test_a_refresh_shows_what_somebody_changed_by_hand(azure: Any, group: dict[str, Any]) -> None:
     inputs = identity(group, tags={"a": "b"})
     resource_id, outputs = azure.create(IDENTITY, inputs)

@@ -61,7 +61,7 @@ def test_token_and_api_version_are_the_sdks_own(row: ResourceType) -> None:
 
 @EVERY_ROW
 def test_rules_speak_of_inputs_that_exist(row: ResourceType) -> None:
-    named = {path.split(".")[0] for path in (*row.force_new, *row.write_only, *row.renames, *row.kept, *row.required)}
+    named = {path.split(".")[0] for path in (*row.force_new, *row.write_only, *row.renames, *row.shared, *row.required)}
     assert named <= row.inputs
     assert not row.envelope & row.properties
 

@@ -30,6 +30,7 @@ ROWS = (
             " networkProfile.serviceCidrs"
         ),
         write_only=words("servicePrincipalProfile.secret windowsProfile.adminPassword"),
+        shared=words("agentPoolProfiles"),
     ),
     ResourceType(
         type="azure-native:containerservice:AgentPool",

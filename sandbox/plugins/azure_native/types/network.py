@@ -24,7 +24,7 @@ ROWS = (
             "subnets.ipConfigurations": _CHILD,
             "virtualNetworkPeerings": _CHILD,
         },
-        kept=words("subnets virtualNetworkPeerings"),
+        shared=words("subnets virtualNetworkPeerings"),
     ),
     ResourceType(
         type="azure-native:network:Subnet",

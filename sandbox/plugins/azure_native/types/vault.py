@@ -17,7 +17,7 @@ ROWS = (
         flat=False,
         required=words("properties"),
         write_only=words("properties.createMode"),
-        kept=words("properties.accessPolicies"),
+        shared=words("properties.accessPolicies"),
     ),
     ResourceType(
         type="azure-native:keyvault:Secret",
