@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -12,18 +11,9 @@ from typing import Any
 import yaml
 
 from components.airflow_values import RELEASE
+from sandbox import toolchain
 
 COMPACT_CHART = Path(__file__).parent.parent / "sandbox" / "chart"
-
-
-def helm() -> str:
-    """The Helm of the PATH, else of the sandbox's tool chain."""
-    found = shutil.which("helm")
-    if found:
-        return found
-    from sandbox import toolchain
-
-    return str(toolchain.path("helm"))
 
 
 def run_helm(values: dict[str, Any], chart: Path, namespace: str = "airflow") -> subprocess.CompletedProcess[str]:
@@ -31,7 +21,16 @@ def run_helm(values: dict[str, Any], chart: Path, namespace: str = "airflow") ->
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(values, file)
         file.flush()
-        command = [helm(), "template", RELEASE, str(chart), "--namespace", namespace, "--values", file.name]
+        command = [
+            str(toolchain.path("helm")),
+            "template",
+            RELEASE,
+            str(chart),
+            "--namespace",
+            namespace,
+            "--values",
+            file.name,
+        ]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
