@@ -15,7 +15,7 @@ from sandbox.plugins.kubernetes.transport import ApiServer
 
 # Default of the published provider for every kind.
 DEFAULT_SECONDS = 600.0
-_FIRST_PAUSE_SECONDS = 0.1
+_FIRST_PAUSE_SECONDS = 0.03
 _LONGEST_PAUSE_SECONDS = 2.0
 _GROWTH = 1.5
 
