@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sandbox.arm.errors import ArmError
 from sandbox.arm.spec import TypeSpec
@@ -15,7 +15,7 @@ class Catalogue:
         self._specs = {spec.type.lower(): spec for spec in specs}
         self._providers = {kind.split("/")[0] for kind in self._specs}
 
-    def __iter__(self) -> Iterable[TypeSpec]:
+    def __iter__(self) -> Iterator[TypeSpec]:
         return iter(self._specs.values())
 
     def get(self, kind: str) -> TypeSpec | None:

@@ -257,9 +257,10 @@ def name_is_free(change: Change) -> None:
             raise refusal.error(name=change.name)
     soft = change.spec.soft_delete
     buried = change.world.tombstone(f"{change.spec.type}/{change.name}".lower())
-    if soft is not None and buried is not None and change.get("properties.createMode") != "recover":
+    recover = change.hidden.get("properties.createMode") == "recover"
+    if soft is not None and buried is not None and not recover:
         raise soft.name_taken.error(name=change.name)
-    if soft is not None and buried is None and change.get("properties.createMode") == "recover":
+    if soft is not None and buried is None and recover:
         raise soft.not_deleted.error(name=change.name)
 
 

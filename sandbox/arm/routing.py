@@ -11,6 +11,7 @@ from sandbox.arm.engine import Answer
 from sandbox.arm.errors import ArmError
 from sandbox.arm.paths import GUID, RESOURCE_GROUP, ResourceId, parse
 from sandbox.arm.resource import FAILED
+from sandbox.arm.soft_deleted import deleted, listed, purge
 
 if TYPE_CHECKING:
     from sandbox.arm.service import Service
@@ -161,7 +162,11 @@ def _special(
     return method, re.compile(pattern, re.IGNORECASE), handler
 
 
+DELETED = r"^/subscriptions/([^/]+)/providers/([^/]+)/locations/[^/]+/(deleted[^/]+)/([^/]+)"
 SPECIAL = [
+    _special("GET", r"^/subscriptions/([^/]+)/providers/([^/]+)/(deleted[^/]+)$", listed),
+    _special("GET", DELETED + "$", deleted),
+    _special("POST", DELETED + "/purge$", purge),
     _special("GET", r"^/subscriptions/([^/]+)$", _subscription),
     _special("GET", r"^/subscriptions/([^/]+)/resourcegroups$", _groups),
     _special("GET", r"^/subscriptions/([^/]+)/resources$", _resources),

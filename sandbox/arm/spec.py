@@ -53,7 +53,7 @@ class Name:
     refusal: Refusal = INVALID_NAME
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Reference:
     """A property that holds the id of another resource of one of `types`.
 

@@ -53,7 +53,7 @@ class World:
         spec = self.catalogue.get(path.type)
         if spec is None or spec.implicit is None or path.parent is None:
             return None
-        if path.parent.key not in self.store.resources:
+        if not self.exists(path.parent):
             return None
         body = spec.implicit.body(self, path)
         return None if body is None else Resource(id=path.text, type=spec.type, body=body)
@@ -70,11 +70,9 @@ class World:
         return found if kind is None else [child for child in found if child.type.lower() == kind.lower()]
 
     def below(self, key: str) -> list[Resource]:
-        """Everything under `key`, innermost first, without `key` itself."""
-        found: list[Resource] = []
-        for child in self.store.children(key):
-            found += [*self.below(child.key), child]
-        return found
+        """Everything under `key`, innermost first, without `key` itself; also what stands under implicit resources."""
+        found = [resource for resource in self.store.resources.values() if resource.key.startswith(f"{key}/")]
+        return sorted(found, key=lambda resource: resource.key.count("/"), reverse=True)
 
     def holders(self, key: str, kind: str | None = None) -> list[Resource]:
         found = self.store.holders(key.lower())

@@ -1,7 +1,37 @@
-"""The table of types, one module per provider namespace."""
+"""The table of types, one module per provider namespace or family."""
 
 from __future__ import annotations
 
-from sandbox.arm.types import managedidentity, resources
+from sandbox.arm.types import (
+    authorization,
+    containerregistry,
+    containerservice,
+    dnsresolver,
+    keyvault,
+    managedidentity,
+    monitor,
+    network,
+    operationalinsights,
+    postgresql,
+    privatedns,
+    privatelink,
+    resources,
+    storage,
+)
 
-SPECS = (*resources.SPECS, *managedidentity.SPECS)
+SPECS = (
+    *resources.SPECS,
+    *managedidentity.SPECS,
+    *authorization.SPECS,
+    *network.SPECS,
+    *privatedns.SPECS,
+    *dnsresolver.SPECS,
+    *privatelink.SPECS,
+    *operationalinsights.SPECS,
+    *monitor.SPECS,
+    *storage.SPECS,
+    *containerregistry.SPECS,
+    *keyvault.SPECS,
+    *postgresql.SPECS,
+    *containerservice.SPECS,
+)
