@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli import console
+from cli.project import find_root
 
 
 def doctor_command(as_json: Annotated[bool, typer.Option("--json")] = False) -> int:
     """Say what this machine has and lacks for the sandbox; exit 1 where something is missing."""
     from sandbox.doctor import examine
 
-    findings = examine()
+    findings = examine(find_root() or Path.cwd())
     if as_json:
         print(json.dumps([vars(finding) for finding in findings], indent=2))
     else:

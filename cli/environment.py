@@ -18,7 +18,9 @@ OLDEST = (3, 11)
 
 def main():
     if sys.version_info < OLDEST:
-        return refuse("python3", sys.version.split()[0], "3.11 or newer", "install it, then `make PYTHON=python3.11 ...`")
+        return refuse(
+            "python3", sys.version.split()[0], "3.11 or newer", "install it, then `make PYTHON=python3.11 ...`"
+        )
     python = str(FOLDER / "bin" / "python")
     if not os.path.exists(python) and not step("virtual environment", [sys.executable, "-m", "venv", str(FOLDER)]):
         return refuse("python3 -m venv", "failed, see above", "Python with its venv module", "apt install python3-venv")
@@ -33,7 +35,9 @@ def main():
             and step("this project", [*uv, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
         )
     if not done:
-        return refuse("package index", "failed, see above", "every package of requirements.lock", "mend it, run make again")
+        return refuse(
+            "package index", "failed, see above", "every package of requirements.lock", "mend it, run make again"
+        )
     return 0
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from pulumi.automation import EngineEvent, OpType
 
 UNCHANGED = OpType.SAME.value
+EXPECTED = ("using pulumi-resource-", "update failed", "preview failed")
+"""Messages of the engine that tell nothing: its plug-ins come from PATH in the sandbox; the failure itself follows."""
 
 
 @dataclass
@@ -53,7 +55,7 @@ class Plan:
     def _message(self, diagnostic: Any) -> None:
         text = diagnostic.message.strip()
         kept = {"error": self.errors, "warning": self.warnings}.get(diagnostic.severity)
-        if kept is None or not text:
+        if kept is None or not text or text.startswith(EXPECTED):
             return
         line = f"{diagnostic.urn.rsplit('::', 1)[-1]}: {text}" if diagnostic.urn else text
         if line not in kept:

@@ -194,7 +194,6 @@ class Cluster(pulumi.ComponentResource):
                     name="system",
                     mode="System",
                     **_pool(settings.system_pool, args),
-                    node_taints=["CriticalAddonsOnly=true:NoSchedule"] if args.higher else None,
                 )
             ],
             tags=placement.tags,

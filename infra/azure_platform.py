@@ -8,17 +8,21 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_azure_native as azure_native
 
+from components.airflow_values import API_SERVER_ACCOUNT
 from components.cluster import Cluster, ClusterArgs
 from components.container_logs import ContainerLogs, ContainerLogsArgs
 from components.database import Administrator, Database, DatabaseArgs
 from components.dns_forwarding import DnsForwarding, DnsForwardingArgs
 from components.identity import WorkloadIdentity, WorkloadIdentityArgs
 from components.log_storage import LogStorage, LogStorageArgs
+from components.migration import ACCOUNT as MIGRATION_ACCOUNT
 from components.namespace import PLATFORM
 from components.network import Network, NetworkArgs
+from components.pgbouncer import NAME as PGBOUNCER_ACCOUNT
 from components.placement import Placement
 from components.private_endpoint import EndpointNetwork
 from components.private_zone import PrivateZone, PrivateZoneArgs
+from components.reconciler import NAME as RECONCILER_ACCOUNT
 from components.registry import Registry, RegistryArgs
 from components.resource_group import ResourceGroup, ResourceGroupArgs
 from components.role_assignment import assign_role
@@ -38,6 +42,8 @@ class AzurePlatform:
 
     placement: Placement
     """Without a resource group."""
+    platform: Placement
+    """The group of cluster, registry, workspace and the platform's identities."""
     data: Placement
     """The group of what must outlive a tenant: database, log storage, vaults."""
     workspace: Workspace
@@ -155,10 +161,10 @@ def build_azure_platform(settings: Settings, azure: azure_native.Provider) -> Az
             opts,
         )
         for purpose, account in (
-            ("admin", "tenant-reconciler"),
-            ("owner", "migrate"),
-            ("runtime", "pgbouncer"),
-            ("api-server", "airflow-api-server"),
+            ("admin", RECONCILER_ACCOUNT),
+            ("owner", MIGRATION_ACCOUNT),
+            ("runtime", PGBOUNCER_ACCOUNT),
+            ("api-server", API_SERVER_ACCOUNT),
         )
     }
     assign_role(
@@ -199,6 +205,7 @@ def build_azure_platform(settings: Settings, azure: azure_native.Provider) -> Az
     )
     return AzurePlatform(
         placement=anywhere,
+        platform=platform,
         data=data,
         workspace=workspace,
         network=network,

@@ -9,14 +9,17 @@ import pulumi_kubernetes as kubernetes
 
 from components.airflow import Airflow, AirflowArgs
 from components.airflow_keys import AirflowKeys
-from components.airflow_values import Workload
+from components.airflow_values import API_SERVER_ACCOUNT, RELEASE, SCHEDULER_ACCOUNT, Workload
 from components.cluster import TASK_NODE_LABELS, TASK_TOLERATIONS
 from components.database import DATABASE_NAME
 from components.ingress import CONTROLLER_NAMESPACE, INGRESS_CLASS, certificate_uri
 from components.login import Login
 from components.migration import Migration, MigrationArgs
 from components.namespace import PLATFORM, Namespace, NamespaceArgs
+from components.pgbouncer import NAME as PGBOUNCER
 from components.pgbouncer import PgBouncer, PgBouncerArgs
+from components.platform_access import PlatformAccess, PlatformAccessArgs
+from components.platform_network import PlatformNetwork, PlatformNetworkArgs
 from components.reconciler import Reconciler, ReconcilerArgs
 from infra.azure_platform import AzurePlatform
 from stacks import versions
@@ -43,6 +46,18 @@ def build_cluster_platform(settings: Settings, azure: AzurePlatform, cluster: ku
     namespace = Namespace(
         "platform-namespace",
         NamespaceArgs(namespace=PLATFORM, purpose="platform", kubernetes_version=settings.kubernetes.version),
+        opts,
+    )
+    PlatformAccess(
+        "platform-access",
+        PlatformAccessArgs(
+            namespace=namespace.name, scheduler_account=SCHEDULER_ACCOUNT, api_server_account=API_SERVER_ACCOUNT
+        ),
+        opts,
+    )
+    PlatformNetwork(
+        "platform-network",
+        PlatformNetworkArgs(namespace=namespace.name, release=RELEASE, pgbouncer=PGBOUNCER),
         opts,
     )
     login = Login("login-runtime")

@@ -8,6 +8,9 @@ import pulumi_kubernetes as kubernetes
 from infra.azure_platform import build_azure_platform
 from infra.cluster_platform import build_cluster_platform
 from infra.config import current_settings
+from infra.exports import export_platform, export_tenants
+from infra.tenant_azure import build_tenant_azure
+from infra.tenant_cluster import build_tenant_cluster
 
 
 def program() -> None:
@@ -20,4 +23,13 @@ def program() -> None:
     cluster = kubernetes.Provider(
         "cluster", kubeconfig=azure_platform.cluster.kubeconfig, enable_server_side_apply=True
     )
-    build_cluster_platform(settings, azure_platform, cluster)
+    cluster_platform = build_cluster_platform(settings, azure_platform, cluster)
+    export_platform(settings, azure_platform, cluster_platform)
+    tenants = {}
+    for slug, tenant in settings.tenants.items():
+        own = build_tenant_azure(slug, tenant, settings, azure_platform, azure)
+        tenants[slug] = (
+            own,
+            build_tenant_cluster(slug, tenant, settings, azure_platform, own, cluster_platform, cluster),
+        )
+    export_tenants(tenants)

@@ -15,6 +15,7 @@ from components.pgbouncer import NAME as PGBOUNCER_ACCOUNT
 from components.placement import Placement
 from components.resource_group import ResourceGroup, ResourceGroupArgs
 from components.role_assignment import assign_role
+from components.triggerer import NAME as TRIGGERER_ACCOUNT
 from components.vault import Access, Vault, VaultArgs
 from infra.azure_platform import AzurePlatform
 from stacks import naming
@@ -64,7 +65,7 @@ def build_tenant_azure(
     task_accounts = ["task", *(f"task-{name}" for name in tenant.identities)]
     tasks = {account: identity(account, f"{naming.task_namespace(slug)}:{account}") for account in task_accounts}
     has_triggerer = tenant.triggerer.enabled
-    triggerer = identity("triggerer", f"{naming.parse_namespace(slug)}:triggerer") if has_triggerer else None
+    triggerer = identity("triggerer", f"{naming.parse_namespace(slug)}:{TRIGGERER_ACCOUNT}") if has_triggerer else None
     sidecar = f"{PLATFORM}:{PGBOUNCER_ACCOUNT}"
     database_processor = identity("db-processor", sidecar)
     database_triggerer = identity("db-triggerer", sidecar) if has_triggerer else None
