@@ -12,6 +12,7 @@ may be. To the database TLS is verified in full.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import dataclass
 from typing import Final
@@ -92,6 +93,7 @@ class PgBouncerArgs:
     runtime_password: pulumi.Input[str]
     """Random; opens PgBouncer only."""
     salt: pulumi.Input[str]
+    """Base64."""
 
 
 class PgBouncer(pulumi.ComponentResource):
@@ -214,9 +216,9 @@ def _runtime_role(args: PgBouncerArgs) -> pulumi.Output[str]:
 
 
 def login_verifier(password: pulumi.Input[str], salt: pulumi.Input[str]) -> pulumi.Output[str]:
-    """What PgBouncer needs to check a login; secret, since it is made from one."""
+    """What PgBouncer needs to check a login; secret, since it is made from one. `salt` is base64."""
     pair = pulumi.Output.secret(pulumi.Output.all(password, salt))
-    return pair.apply(lambda values: scram.verifier(*values))
+    return pair.apply(lambda values: scram.verifier(values[0], base64.b64decode(values[1])))
 
 
 def _deployment(args: PgBouncerArgs, base: str) -> Manifest:

@@ -13,18 +13,17 @@ ITERATIONS: Final = 1
 person's password."""
 
 
-def verifier(password: str, salt: str, iterations: int = ITERATIONS) -> str:
+def verifier(password: str, salt: bytes, iterations: int = ITERATIONS) -> str:
     """`SCRAM-SHA-256$<iterations>:<salt>$<stored key>:<server key>`, which lets a login be checked but not be made.
 
-    `salt` is any text, of which the UTF-8 bytes count; `password` must be ASCII, for which SASLprep changes nothing.
-    Raises ValueError for another password.
+    `password` must be ASCII, for which SASLprep changes nothing. Raises ValueError for another password.
     """
     if not password.isascii():
         raise ValueError("the password of a machine login is ASCII, since SASLprep is not applied to it")
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), iterations)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
     stored_key = hashlib.sha256(_hmac(salted, b"Client Key")).digest()
     server_key = _hmac(salted, b"Server Key")
-    return f"SCRAM-SHA-256${iterations}:{_text(salt.encode())}${_text(stored_key)}:{_text(server_key)}"
+    return f"SCRAM-SHA-256${iterations}:{_text(salt)}${_text(stored_key)}:{_text(server_key)}"
 
 
 def _hmac(key: bytes, message: bytes) -> bytes:

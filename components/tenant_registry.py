@@ -54,6 +54,7 @@ class DatabaseLogin:
     """Server connections, per PgBouncer replica."""
     password: pulumi.Input[str]
     salt: pulumi.Input[str]
+    """Base64."""
 
 
 @dataclass(frozen=True, kw_only=True)
