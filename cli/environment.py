@@ -19,7 +19,7 @@ OLDEST = (3, 11)
 def main():
     if sys.version_info < OLDEST:
         return refuse(
-            "python3", sys.version.split()[0], "3.11 or newer", "install it, then `make PYTHON=python3.11 ...`"
+            "python3", sys.version.split()[0], "3.11 or newer", "install it, then `make PYTHON=python3.12 up`"
         )
     python = str(FOLDER / "bin" / "python")
     if not os.path.exists(python) and not step("virtual environment", [sys.executable, "-m", "venv", str(FOLDER)]):
@@ -35,9 +35,7 @@ def main():
             and step("this project", [*uv, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
         )
     if not done:
-        return refuse(
-            "package index", "failed, see above", "every package of requirements.lock", "mend it, run make again"
-        )
+        return refuse("package index", "failed, see above", "every package of the lock file", "mend it, run make again")
     return 0
 
 

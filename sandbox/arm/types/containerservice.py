@@ -187,7 +187,21 @@ def _cluster_outputs(change: Change) -> dict[str, Any]:
         zone = change.get("properties.apiServerAccessProfile.privateDNSZone") or "system"
         generated = f"{change.fact('zone')}.privatelink.{region}.azmk8s.io"
         shown["privateFQDN"] = f"{host}.{zone.rsplit('/', 1)[-1] if zone.startswith('/') else generated}"
+    if change.get("properties.ingressProfile.webAppRouting.enabled"):
+        shown["ingressProfile"] = {"webAppRouting": {"identity": _routing(change, nodes)}}
     return {"properties": shown}
+
+
+def _routing(change: Change, nodes: str) -> dict[str, str]:
+    """The identity of the application-routing add-on, which AKS makes in the node resource group.
+
+    Source: AKS documentation, "Azure Kubernetes Service application routing add-on": it reads certificates with it.
+    """
+    return {
+        "resourceId": f"{_identities_of(change, nodes)}/webapprouting-{change.name}",
+        "clientId": change.fact("routingClientId"),
+        "objectId": change.fact("routingObjectId"),
+    }
 
 
 def _kubelet(change: Change, nodes: str) -> dict[str, str]:
@@ -197,12 +211,16 @@ def _kubelet(change: Change, nodes: str) -> dict[str, str]:
     if identity is not None:
         found = identity.properties
         return {"resourceId": identity.id, "clientId": found["clientId"], "objectId": found["principalId"]}
-    own = f"/subscriptions/{change.id.subscription}/resourceGroups/{nodes}/providers/{USER_ASSIGNED_IDENTITY.type}"
     return {
-        "resourceId": text or f"{own}/{change.name}-agentpool",
+        "resourceId": text or f"{_identities_of(change, nodes)}/{change.name}-agentpool",
         "clientId": change.fact("kubeletClientId"),
         "objectId": change.fact("kubeletObjectId"),
     }
+
+
+def _identities_of(change: Change, nodes: str) -> str:
+    """Where AKS makes identities of its own."""
+    return f"/subscriptions/{change.id.subscription}/resourceGroups/{nodes}/providers/{USER_ASSIGNED_IDENTITY.type}"
 
 
 def _pools(change: Change) -> list[tuple[str, str, dict[str, Any]]]:
