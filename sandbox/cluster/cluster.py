@@ -93,7 +93,8 @@ class Cluster:
     def wipe(self, report: Report | None = None) -> None:
         """Stop, and remove the folder with all data, certificates and ports."""
         self.stop(report)
-        shutil.rmtree(self._folder.root, ignore_errors=True)
+        if self._folder.root.exists():
+            shutil.rmtree(self._folder.root)
 
     def ready(self) -> dict[str, bool]:
         """Whether each component runs and answers, by name in order of start."""

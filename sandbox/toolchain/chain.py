@@ -67,6 +67,8 @@ def _obtain(missing: Sequence[Tool], report: Report) -> dict[str, Path]:
     for tool in missing:
         if tool.name not in obtained:
             modules[tool.program.folder].append(tool)
+    if modules:
+        report.say("Not every tool can be downloaded here; building from source, which takes minutes, once")
     for tools in modules.values():
         with _scratch() as folder:
             try:

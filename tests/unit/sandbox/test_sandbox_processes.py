@@ -62,6 +62,13 @@ def test_a_process_outlives_the_command_that_started_it(owned: OwnedProcess, tmp
     assert owned.running()
 
 
+def test_ctrl_c_in_the_terminal_does_not_reach_the_sandbox(owned: OwnedProcess, tmp_path: Path) -> None:
+    _start(owned, tmp_path)
+    identity = owned.identity()
+    assert identity is not None
+    assert os.getpgid(identity.pid) == os.getsid(identity.pid) == identity.pid
+
+
 def test_a_process_that_ignores_the_request_to_end_is_killed(owned: OwnedProcess, tmp_path: Path) -> None:
     _start(owned, tmp_path, STUBBORN)
     _until(lambda: "deaf" in owned.log_tail())

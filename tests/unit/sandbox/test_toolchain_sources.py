@@ -15,7 +15,7 @@ import pytest
 
 from sandbox import toolchain
 from sandbox.report import LineReport
-from sandbox.toolchain import chain
+from sandbox.toolchain import chain, on_path
 from sandbox.toolchain.download import Downloads, expected_digest, unpack
 from stacks.errors import MachineError
 
@@ -31,10 +31,8 @@ class Machine:
         self.requests: list[str] = []
         self.report = io.StringIO()
         self._monkeypatch = monkeypatch
-        monkeypatch.setenv("PATH", f"{self.bin}:/usr/bin:/bin")
+        monkeypatch.setenv("PATH", str(self.bin))
         monkeypatch.setenv("ARIEL_CACHE", str(self.cache))
-        # The person's own kubectl, helm or etcd in the system's folders is not part of this machine.
-        self.command("kubectl", "exit 1")
         self.network(self._closed)
 
     def command(self, name: str, script: str) -> Path:
@@ -87,6 +85,14 @@ def test_a_fitting_tool_on_path_is_used_and_nothing_is_fetched(machine: Machine)
     own = machine.command("kubectl", "echo Client Version: v1.36.0")
     assert machine.ensure("kubectl") == {"kubectl": own}
     assert machine.requests == []
+
+
+def test_the_persons_own_tool_goes_before_the_one_in_the_cache(machine: Machine) -> None:
+    machine.go(BUILD_ALL)
+    machine.ensure("helm")
+    own = machine.command("helm", "echo v3.20.0+gabc")
+    on_path._ask.cache_clear()
+    assert machine.ensure("helm") == {"helm": own}
 
 
 @pytest.mark.parametrize("printed", ["v1.32.4-dispatcher", "v1.30.1", "v1.40.0", "nothing"])
@@ -175,7 +181,7 @@ def test_the_path_of_a_tool_that_is_not_there_is_refused_and_nothing_is_fetched(
 
 
 def test_two_commands_that_miss_the_same_tool_build_it_once(machine: Machine) -> None:
-    machine.go(f"sleep 0.5; {BUILD_ALL}")
+    machine.go(f"/bin/sleep 0.5; {BUILD_ALL}")
     threads = [threading.Thread(target=machine.ensure, args=("kubectl",)) for _ in range(2)]
     for thread in threads:
         thread.start()
