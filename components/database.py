@@ -78,8 +78,10 @@ class Database(pulumi.ComponentResource):
                 backup_retention_days=args.backup_days,
                 geo_redundant_backup="Enabled" if args.geo_backup else "Disabled",
             ),
+            availability_zone="1",
             high_availability=dbforpostgresql.HighAvailabilityArgs(
-                mode="ZoneRedundant" if args.high_availability else "Disabled"
+                mode="ZoneRedundant" if args.high_availability else "Disabled",
+                standby_availability_zone="2" if args.high_availability else None,
             ),
             network=dbforpostgresql.NetworkArgs(
                 delegated_subnet_resource_id=args.subnet_id, private_dns_zone_arm_resource_id=args.zone_id
