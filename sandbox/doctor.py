@@ -22,7 +22,7 @@ MINIMUM_PYTHON: Final = (3, 11)
 MACHINES: Final = ("x86_64", "aarch64")
 _GIB: Final = 1 << 30
 CACHE_BYTES: Final = 8 * _GIB
-"""Building every tool from source leaves about 4 GiB in the Go build cache and 2.8 GiB of modules; the tools take 0.5."""
+"""Building every tool from source leaves about 4 GiB in the Go build cache and 2.8 GiB of modules."""
 PROJECT_BYTES: Final = 2 * _GIB
 MEMORY_BYTES: Final = 2 * _GIB
 """Linking the largest tool takes 1.8 GiB; the running sandbox takes 0.5 GiB."""

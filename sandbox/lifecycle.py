@@ -55,7 +55,8 @@ class Sandbox:
         report = report or LineReport()
         with self._locked(report):
             tools = toolchain.ensure(ENGINE_TOOLS + (CLUSTER_TOOLS if cluster else ()), report)
-            self.paths.backend.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.paths.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.paths.backend.mkdir(exist_ok=True)
             one_node = self.cluster(tools)
             self.arm.launch(issuer=one_node.issuer, kubeconfig=one_node.kubeconfig, report=report)
             self._plugins.choose(tools["pulumi"], report)

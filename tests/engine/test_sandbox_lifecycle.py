@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,6 +42,13 @@ def test_a_second_start_leaves_the_running_service_alone(make: Make) -> None:
     first = make().arm.process.identity()
     make().start(cluster=False)
     assert make().arm.process.identity() == first
+
+
+def test_another_user_of_the_machine_cannot_read_what_the_sandbox_keeps(make: Make) -> None:
+    sandbox = make()
+    sandbox.start(cluster=False)
+    assert stat.S_IMODE(sandbox.paths.root.stat().st_mode) == 0o700
+    assert stat.S_IMODE(sandbox.paths.arm_token.stat().st_mode) == 0o600
 
 
 def test_azure_keeps_its_data_its_address_and_its_token_over_a_restart(make: Make) -> None:
