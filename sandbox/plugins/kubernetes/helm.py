@@ -110,5 +110,6 @@ class Helm:
             try:
                 return process.communicate(given, timeout=_CANCEL_CHECK_SECONDS)
             except subprocess.TimeoutExpired:
+                given = None  # handed over already; Popen refuses it a second time
                 if self._cancelled.is_set():
                     process.terminate()

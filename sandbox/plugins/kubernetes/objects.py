@@ -130,7 +130,7 @@ class Objects:
             try:
                 return self._send_create(body, manager, {})
             except ApiError as failure:
-                if "NamespaceTerminating" in failure.causes and time.monotonic() < give_up:
+                if _is_going(failure) and time.monotonic() < give_up:
                     pause: float | None = _TERMINATING_PAUSE_SECONDS
                 else:
                     pause = next(missing, None) if failure.code == 404 else None
@@ -185,6 +185,13 @@ class Objects:
             text = f"{live['kind']} {object_id(live)}: {failure}"
             raise IncompleteError(object_id(live), text, outputs, inputs) from None
         return checkpoint.state(inputs, ready, manager, checkpoint.parse(answered).normalised)
+
+
+def _is_going(failure: ApiError) -> bool:
+    """Whether a namesake, or the namespace, is still being deleted (apiserver's store and its namespace admission)."""
+    return "NamespaceTerminating" in failure.causes or (
+        failure.reason == "AlreadyExists" and str(failure).startswith("object is being deleted")
+    )
 
 
 def imported(live: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,6 +63,8 @@ class KubernetesPlugin(Plugin):
 
     def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Parses the kubeconfig; the server is first asked when something needs it."""
+        # The engine sends Cancel at the end of every run, also to a plug-in that serves several (debug attach).
+        self.cancelled.clear()
         self._settings = settings.from_variables(request.variables)
         text = kubeconfig.text_of(self._settings.kubeconfig)
         document = kubeconfig.parse(text)

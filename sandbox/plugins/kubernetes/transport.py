@@ -26,8 +26,6 @@ _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 8.0
 # Seconds: connect, and the longest answer (admission webhooks may take up to 30 s each).
 _TIMEOUT = urllib3.Timeout(connect=5, read=90)
-# 429 and these pass by themselves; a 409 does only where the caller says so.
-_PASSING = frozenset({429, 500, 502, 503, 504})
 _POOL = 32
 
 
@@ -51,6 +49,7 @@ class ApiServer:
     def __init__(self, connection: Connection, cancelled: threading.Event) -> None:
         self.connection = connection
         self._cancelled = cancelled
+        self._patience_seconds = _CONNECT_PATIENCE_SECONDS
         self._login = ExecLogin(connection.login) if connection.login else None
         self._pool = urllib3.PoolManager(
             maxsize=_POOL,
@@ -71,12 +70,14 @@ class ApiServer:
     ) -> dict[str, Any]:
         """The decoded answer; raises ApiError for a refusal and UnreachableError when nobody answers."""
         pause = _FIRST_PAUSE_SECONDS
-        give_up = time.monotonic() + _CONNECT_PATIENCE_SECONDS
+        give_up = time.monotonic() + self._patience_seconds
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 response = self._send(method, path, body, query, content_type)
             except urllib3.exceptions.NewConnectionError as failure:
-                if time.monotonic() >= give_up or attempt == _ATTEMPTS:
+                if time.monotonic() + pause >= give_up or attempt == _ATTEMPTS:
+                    # Waited for once: the next calls of this run fail at once.
+                    self._patience_seconds = 0.0
                     raise self._unreachable(failure) from None
             except urllib3.exceptions.HTTPError as failure:
                 # The request may have arrived: repeating is safe only where it cannot act twice.
@@ -86,7 +87,7 @@ class ApiServer:
                 refusal = _refusal(response)
                 if refusal is None:
                     return response.json() if response.data else {}
-                if response.status not in _PASSING or _permanent(refusal) or attempt == _ATTEMPTS:
+                if not _passes(refusal, method) or attempt == _ATTEMPTS:
                     raise refusal
                 pause = max(pause, float(response.headers.get("Retry-After") or 0))
             if self._cancelled.wait(min(pause, _LONGEST_PAUSE_SECONDS)):
@@ -133,9 +134,11 @@ def _refusal(response: urllib3.BaseHTTPResponse) -> ApiError | None:
     return ApiError(response.status, body if isinstance(body, dict) else {})
 
 
-def _permanent(refusal: ApiError) -> bool:
-    """A 500 that carries an admission policy's or decoder's verdict will not change."""
-    return refusal.code == 500 and "failed calling webhook" not in str(refusal) and refusal.reason != "InternalError"
+def _passes(refusal: ApiError, method: str) -> bool:
+    """Whether asking again may help. After a gateway's error a POST may have acted; other 500s are verdicts."""
+    if refusal.code == 500:
+        return refusal.reason == "InternalError"
+    return refusal.code in (429, 503) or (refusal.code in (502, 504) and method != "POST")
 
 
 def _ssl_context(connection: Connection) -> ssl.SSLContext:

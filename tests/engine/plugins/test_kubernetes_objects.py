@@ -224,6 +224,43 @@ def test_an_object_that_somebody_put_in_its_place_is_not_mistaken_for_gone(drive
     assert driver.live(path) is None
 
 
+def test_an_object_may_be_made_anew_while_its_namesake_is_still_going(driver: Driver, space: str) -> None:
+    driver.create(CONFIG_MAP, config_map(space, "going", a="1"))
+    path = f"/api/v1/namespaces/{space}/configmaps/going"
+    patched(driver, path, {"metadata": {"finalizers": ["example.test/hold"]}})
+    driver.send("DELETE", path, None)
+    let_go = threading.Timer(0.5, patched, (driver, path, {"metadata": {"finalizers": None}}))
+    let_go.start()
+    made = driver.create(CONFIG_MAP, config_map(space, "going", a="2"))
+    assert made.plain["data"] == {"a": "2"}
+    let_go.join()
+    driver.delete(made)
+
+
+def test_a_namespace_that_comes_a_moment_later_is_waited_for(driver: Driver) -> None:
+    late = "t-late"
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": late}}
+    comes = threading.Timer(0.5, driver.send, ("POST", "/api/v1/namespaces", namespace))
+    comes.start()
+    made = driver.create(CONFIG_MAP, config_map(late, "early", a="1"))
+    assert made.id == f"{late}/early"
+    comes.join()
+    driver.send("DELETE", f"/api/v1/namespaces/{late}", None)
+
+
+def test_a_killed_create_is_found_again_by_its_inputs(driver: Driver, space: str) -> None:
+    inputs = deployment(space, "killed")
+    made = driver.create("apps/v1:Deployment", inputs)
+    found = driver.refresh(Made(made.urn, made.id, made.inputs, {}))
+    assert found is not None
+    assert set(driver.diff(found, inputs).detailedDiff) <= {
+        "spec.template.spec.containers[0].resources.requests.cpu",
+        "spec.template.spec.hostNetwork",
+    }
+    assert not driver.diff(driver.update(found, inputs), inputs).diffs
+    driver.delete(found)
+
+
 def test_deleting_a_namespace_waits_until_all_in_it_is_gone(driver: Driver) -> None:
     made = driver.namespace()
     driver.create("apps/v1:Deployment", deployment(made.id))
