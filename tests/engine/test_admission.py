@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import kubernetes
@@ -190,6 +191,7 @@ def _namespace(core: CoreV1Api, rbac: RbacAuthorizationV1Api) -> None:
     # No Pod Security here: what is refused must be refused by the policies.
     labels = {TENANT_LABEL: "weather", PURPOSE_LABEL: "tasks"}
     core.create_namespace({"metadata": {"name": TASKS, "labels": labels}})
+    _until(lambda: core.list_namespaced_service_account(TASKS).items, "the controller has made no default account")
     for account in ("task", "task-etl", "taskmaster", "launcher"):
         core.create_namespaced_service_account(TASKS, {"metadata": {"name": account}})
     core.create_namespaced_config_map(TASKS, {"metadata": ALLOWED_IMAGES, "data": {"images": PATTERNS}})
@@ -208,14 +210,22 @@ def _namespace(core: CoreV1Api, rbac: RbacAuthorizationV1Api) -> None:
 
 def _await_policies(client: ApiClient) -> None:
     """The API server takes up a new policy after a moment; until both refuse, nothing is tested."""
-    deadline = time.monotonic() + 30
     bad = {MESSAGES["creator"]: "mallory", MESSAGES["images"]: CREATOR}
     pod = task_pod()
     pod["spec"]["containers"][0]["image"] = "docker.io/library/busybox:1.36"
     for message, user in bad.items():
-        while message not in _refusal(client, user, pod):
-            assert time.monotonic() < deadline, f"the policy that says {message!r} is not in force"
-            time.sleep(0.2)
+        _until(partial(_refused, client, user, pod, message), f"the policy that says {message!r} is not in force")
+
+
+def _until(holds: Callable[[], object], otherwise: str) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.2)
+
+
+def _refused(client: ApiClient, user: str, pod: dict[str, Any], message: str) -> bool:
+    return message in _refusal(client, user, pod)
 
 
 def _core(client: ApiClient, user: str, group: str | None = None) -> CoreV1Api:
@@ -272,10 +282,8 @@ def test_a_shorter_list_of_images_does_not_freeze_running_pods(administrator: Ap
     allowed = admin.read_namespaced_config_map(admission_images.CONFIG_MAP, TASKS).data
     try:
         admin.patch_namespaced_config_map(admission_images.CONFIG_MAP, TASKS, {"data": {"images": "ruby"}})
-        deadline = time.monotonic() + 30
-        while MESSAGES["images"] not in _refusal(administrator, CREATOR, task_pod()):
-            assert time.monotonic() < deadline, "the shorter list is not in force"
-            time.sleep(0.2)
+        shorter = partial(_refused, administrator, CREATOR, task_pod(), MESSAGES["images"])
+        _until(shorter, "the shorter list is not in force")
         patched = core.patch_namespaced_pod(name, TASKS, {"metadata": {"labels": {"airflow-worker": "7"}}})
         assert patched.metadata.labels["airflow-worker"] == "7"
     finally:
@@ -287,10 +295,7 @@ def test_pods_without_a_list_of_images_beside_them_are_refused(administrator: Ap
     core = CoreV1Api(administrator)
     core.delete_namespaced_config_map(admission_images.CONFIG_MAP, TASKS)
     try:
-        deadline = time.monotonic() + 30
-        while "no params found" not in (answer := _refusal(administrator, CREATOR, task_pod())):
-            assert time.monotonic() < deadline, answer
-            time.sleep(0.2)
+        _until(partial(_refused, administrator, CREATOR, task_pod(), "no params found"), "the pod is still taken")
     finally:
         core.create_namespaced_config_map(TASKS, {"metadata": ALLOWED_IMAGES, "data": {"images": PATTERNS}})
 
@@ -322,11 +327,8 @@ def test_the_controller_finds_nothing_wrong_in_the_types_of_a_policys_expression
     administrator: ApiClient, policy: str
 ) -> None:
     objects = CustomObjectsApi(administrator)
-    deadline = time.monotonic() + 30
-    while "typeChecking" not in (status := _policy(objects, policy).get("status", {})):
-        assert time.monotonic() < deadline, "the controller has not checked the policy"
-        time.sleep(0.2)
-    assert status["typeChecking"] == {}
+    _until(lambda: "typeChecking" in _policy(objects, policy).get("status", {}), "the controller has not checked it")
+    assert _policy(objects, policy)["status"]["typeChecking"] == {}
 
 
 def _policy(objects: CustomObjectsApi, name: str) -> dict[str, Any]:

@@ -49,8 +49,8 @@ def test_a_spread_that_cannot_be_kept_does_not_stop_a_pod_on_a_single_node() -> 
 
 
 def test_the_kubernetes_token_is_found_where_clients_look_for_it() -> None:
-    paths = [source for source in pod.api_token_volume()["projected"]["sources"]]
-    assert [next(iter(source)) for source in paths] == ["serviceAccountToken", "configMap", "downwardAPI"]
+    sources = pod.api_token_volume()["projected"]["sources"]
+    assert [next(iter(source)) for source in sources] == ["serviceAccountToken", "configMap", "downwardAPI"]
     assert pod.api_token_mount()["mountPath"] == "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
