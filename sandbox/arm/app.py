@@ -103,7 +103,7 @@ class _Face:
             given = answer(self._service, call)
         finally:
             self._service.world.store.commit()
-        if given.wait and given.operation is not None:
+        if given.wait is not None and given.operation is not None:
             await asyncio.sleep(given.wait)
             self._service.conclude(given.operation)
         await self._after(fault, request)
@@ -156,7 +156,7 @@ def _retry(seconds: int | None) -> dict[str, str]:
 
 def _response(request: Request, given: Answer, allowance: dict[str, str]) -> Response:
     headers = {**given.headers, **allowance}
-    if given.operation is not None and not given.wait:
+    if given.operation is not None and given.wait is None:
         headers |= _polling(request, given.operation)
     if given.body is None:
         return Response(status_code=given.status, headers=headers)

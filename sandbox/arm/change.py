@@ -23,7 +23,6 @@ class Change:
     body: dict[str, Any]
     before: Resource | None
     world: World
-    api_version: str
     hidden: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 

@@ -12,15 +12,15 @@ from typing import Any
 from sandbox.arm.change import Change, Removal
 from sandbox.arm.checks import DELETE_CHECKS, GROUP_NOT_FOUND, WRITE_CHECKS, held, not_found
 from sandbox.arm.errors import ArmError
-from sandbox.arm.fields import MISSING, erase, merge, read, write
+from sandbox.arm.fields import merge
 from sandbox.arm.operations import Operations
 from sandbox.arm.paths import RESOURCE_GROUP, ResourceId, parse
+from sandbox.arm.preparation import READ_ONLY, prepare
 from sandbox.arm.resource import CREATING, DELETING, SUCCEEDED, UPDATING, Operation, Resource
-from sandbox.arm.spec import Location, TypeSpec
+from sandbox.arm.spec import TypeSpec
 from sandbox.arm.world import World
 
 ENVELOPE = frozenset({"location", "tags", "sku", "identity", "kind", "zones", "properties", "managedBy", "plan"})
-READ_ONLY = frozenset({"id", "name", "type", "etag", "systemData"})
 SYSTEM_IDENTITY = "systemassigned"
 
 
@@ -33,7 +33,7 @@ class Answer:
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     operation: Operation | None = None
-    wait: float = 0.0
+    wait: float | None = None
 
 
 class Engine:
@@ -53,7 +53,7 @@ class Engine:
         spec = self._writable(path, api_version)
         before = self.world.find(path)
         self._conditions(before, conditions or {})
-        change = self._change(path, spec, _checked(body), before, api_version or "")
+        change = prepare(path, spec, _checked(body), before, self.world)
         for check in (*WRITE_CHECKS, *spec.checks):
             check(change)
         recovered = self.operations.recover(change)
@@ -166,33 +166,6 @@ class Engine:
         if failed:
             raise ArmError(412, "PreconditionFailed", "The condition of If-Match or If-None-Match is not met.")
 
-    def _change(
-        self, path: ResourceId, spec: TypeSpec, raw: dict[str, Any], before: Resource | None, api_version: str
-    ) -> Change:
-        body = {key: copy.deepcopy(value) for key, value in raw.items() if key not in READ_ONLY and value is not None}
-        hidden = dict(before.hidden) if before is not None else {}
-        for rule in spec.fields:
-            given = erase(body, rule.path) if rule.secret else read(body, rule.path) if "[" not in rule.path else None
-            if rule.secret and given is not MISSING:
-                hidden[rule.path] = given
-            if given is None and rule.fixed is not None and before is not None:
-                _keep(body, rule.path, read(before.body, rule.path))
-            elif given is None and rule.default is not None:
-                _keep(body, rule.path, rule.default)
-        if before is not None and spec.location is not Location.NONE and "location" not in body:
-            _keep(body, "location", before.body.get("location"))
-        facts = dict(before.facts) if before is not None else {}
-        return Change(
-            id=path,
-            spec=spec,
-            body=body,
-            before=before,
-            world=self.world,
-            api_version=api_version,
-            hidden=hidden,
-            facts=facts,
-        )
-
     def _store(self, change: Change, will_fail: dict[str, Any] | None) -> Answer:
         spec, world, now = change.spec, self.world, self.world.clock()
         made = change.before is None or change.before.created == 0.0
@@ -222,13 +195,6 @@ class Engine:
                 status=status, body=body, headers=headers, operation=operation, wait=world.settings.operation_seconds
             )
         return Answer(status=status, body=body, headers=headers)
-
-
-def _keep(body: dict[str, Any], path: str, value: Any) -> None:
-    """Fill in a value where the object around it is given or is `properties` itself."""
-    above, _, _ = path.rpartition(".")
-    if value is not None and (above in ("", "properties") or isinstance(read(body, above), dict)):
-        write(body, path, copy.deepcopy(value))
 
 
 def _with_identities(change: Change) -> dict[str, Any]:

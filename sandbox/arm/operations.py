@@ -8,6 +8,7 @@ from typing import Any
 from sandbox.arm.change import Change
 from sandbox.arm.checks import held
 from sandbox.arm.errors import ArmError
+from sandbox.arm.fields import merge
 from sandbox.arm.paths import RESOURCE_GROUP, parse
 from sandbox.arm.resource import FAILED, SUCCEEDED, Operation, Resource
 from sandbox.arm.spec import TypeSpec
@@ -168,10 +169,8 @@ class Operations:
             created=earlier.created if earlier is not None else now,
             changed=now,
         )
-        change = Change(
-            id=planted.path, spec=spec, body=body, before=earlier, world=self._world, api_version=spec.api_versions[0]
-        )
-        planted.body = {**body, **spec.outputs(change)}
+        change = Change(id=planted.path, spec=spec, body=body, before=earlier, world=self._world)
+        planted.body = merge(body, spec.outputs(change))
         planted.refs = held(change)
         planted.facts = change.facts
         self._world.store.put(planted)

@@ -113,7 +113,7 @@ class Store:
         self._db.execute("DELETE FROM tombstones WHERE key = ?", (key,))
 
     def children(self, key: str) -> list[Resource]:
-        """What stands directly below `key`, extension resources included, oldest first."""
+        """What stands directly below `key`, extension resources included."""
         return [self.resources[child] for child in self._children.get(key, ())]
 
     def of_type(self, kind: str) -> list[Resource]:

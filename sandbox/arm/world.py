@@ -66,7 +66,8 @@ class World:
         return self.store.of_type(kind)
 
     def children(self, key: str, kind: str | None = None) -> list[Resource]:
-        found = self.store.children(key.lower())
+        """What stands directly below, oldest first."""
+        found = sorted(self.store.children(key.lower()), key=lambda child: child.created)
         return found if kind is None else [child for child in found if child.type.lower() == kind.lower()]
 
     def below(self, key: str) -> list[Resource]:

@@ -127,9 +127,9 @@ def _principal_is_known(change: Change) -> None:
         raise change.invalid(
             f"Principal {principal.replace('-', '')} does not exist in the directory "
             f"{change.world.settings.tenant_id}. Check that you have the correct principal ID. If you are creating "
-            "this principal and then immediately assigning a role, this error might be related to a replication delay. "
-            "In this case, set the role assignment principalType property to a value, such as ServicePrincipal, User, or "
-            "Group.",
+            "this principal and then immediately assigning a role, this error might be related to a replication "
+            "delay. In this case, set the role assignment principalType property to a value, such as "
+            "ServicePrincipal, User, or Group.",
             "PrincipalNotFound",
         )
 

@@ -12,6 +12,7 @@ from sandbox.arm.checks import fields_hold, fixed_stay, name_is_legal, reference
 from sandbox.arm.errors import ArmError, Refusal
 from sandbox.arm.fields import Field
 from sandbox.arm.paths import parse
+from sandbox.arm.preparation import prepare
 from sandbox.arm.resource import Resource
 from sandbox.arm.spec import LONG_RUNNING, Busy, Location, Name, Reference, Scope, TypeSpec
 from sandbox.arm.types import agentpools
@@ -43,14 +44,8 @@ def _inline(change: Change) -> Iterator[Change]:
     """The pools in the body of a cluster, each as a change of its own."""
     for item in change.get("properties.agentPoolProfiles") or []:
         path = change.id.child("agentPools", item.get("name") or "")
-        yield Change(
-            id=path,
-            spec=AGENT_POOL,
-            body={"properties": {key: value for key, value in item.items() if key != "name" and value is not None}},
-            before=change.world.find(path),
-            world=change.world,
-            api_version=change.api_version,
-        )
+        raw = {"properties": {key: value for key, value in item.items() if key != "name" and value is not None}}
+        yield prepare(path, AGENT_POOL, raw, change.world.find(path), change.world)
 
 
 def _pools_are_sound(change: Change) -> None:
@@ -224,11 +219,7 @@ def _identities_of(change: Change, nodes: str) -> str:
 
 
 def _pools(change: Change) -> list[tuple[str, str, dict[str, Any]]]:
-    made = []
-    for pool in _inline(change):
-        defaults = {"mode": "User", "osType": "Linux", "type": "VirtualMachineScaleSets"}
-        made.append((pool.id.text, POOL, {"properties": {**defaults, **pool.properties}}))
-    return made
+    return [(pool.id.text, POOL, pool.body) for pool in _inline(change)]
 
 
 def _cluster_view(world: World, cluster: Resource) -> dict[str, Any]:
