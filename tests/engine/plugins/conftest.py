@@ -91,6 +91,10 @@ class Driver:
         response = self.plugin.Read(request, None)
         return response.id, decode(response.inputs), decode(response.properties)
 
+    def invoke(self, function: str, args: dict[str, Any]) -> dict[str, Any]:
+        response = self.plugin.Invoke(provider_pb2.InvokeRequest(tok=function, args=encode(args)), None)
+        return decode(getattr(response, "return"))
+
     def delete(self, kind: str, resource_id: str) -> None:
         self.plugin.Delete(provider_pb2.DeleteRequest(urn=self.urn(kind), id=resource_id), None)
 
@@ -100,8 +104,11 @@ def arm_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedAr
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    state = tmp_path_factory.mktemp("arm")
-    command = [sys.executable, "-m", "sandbox.arm", "--state", str(state), "--port", str(port)]
+    folder = tmp_path_factory.mktemp("arm")
+    kubeconfig = folder / "kubeconfig"
+    kubeconfig.write_text("apiVersion: v1\nkind: Config\n")
+    command = [sys.executable, "-m", "sandbox.arm", "--state", str(folder / "state"), "--port", str(port)]
+    command += ["--cluster-kubeconfig", str(kubeconfig)]
     root = Path(__file__).parents[3]
     process = subprocess.Popen(command, cwd=root, env={**os.environ, "ARIEL_ARM_TOKEN": TOKEN})
     arm = EmulatedArm(port)
