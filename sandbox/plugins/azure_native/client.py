@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import random
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from sandbox.plugins.azure_native.deadline import Deadline
 from sandbox.plugins.failures import PluginError
+
+if TYPE_CHECKING:
+    import http.client
 
 _SOCKET_SECONDS = 60
 _IDLE_SECONDS = 3  # below the five seconds after which uvicorn closes an idle connection
@@ -234,6 +236,9 @@ class ArmClient:
 
     def _once(self, method: str, target: str, body: Mapping[str, Any] | None) -> Answer:
         """One request on this thread's connection; a broken connection gives an answer without a status."""
+        # Loads email and ssl: a preview, which asks Azure nothing, starts faster without.
+        import http.client
+
         payload = None if body is None else json.dumps(body).encode()
         connection = self._connection()
         try:
@@ -252,6 +257,8 @@ class ArmClient:
 
     def _connection(self) -> http.client.HTTPConnection:
         """This thread's connection, fresh when the service may have closed it by now."""
+        import http.client
+
         existing: http.client.HTTPConnection | None = getattr(self._thread, "connection", None)
         if existing is None:
             existing = http.client.HTTPConnection(self._host, self._port, timeout=_SOCKET_SECONDS)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 
 from sandbox.plugins.failures import IncompleteError, PluginError
-from sandbox.plugins.protocol import provider_pb2, provider_pb2_grpc, status_pb2
+from sandbox.plugins.protocol import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc, status_pb2
 from sandbox.plugins.provider import Plugin
 from sandbox.plugins.server import start
 from sandbox.plugins.values import Secret, decode
@@ -106,6 +107,26 @@ def test_a_half_made_resource_reaches_the_engine_with_id_and_properties() -> Non
     assert (detail.id, list(detail.reasons)) == ("/id/1", ["half made"])
     assert decode(detail.properties) == {"key": Secret("s")}
     assert decode(detail.inputs) == {"size": 3}
+
+
+def test_a_warning_reaches_the_engine_at_its_resource() -> None:
+    seen = []
+
+    class Engine(engine_pb2_grpc.EngineServicer):
+        def Log(self, request: Any, context: Any) -> Any:  # noqa: N802
+            seen.append((request.severity, request.urn, request.message))
+            return Empty()
+
+    server = grpc.server(ThreadPoolExecutor(1))
+    engine_pb2_grpc.add_EngineServicer_to_server(Engine(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        Plugin(f"127.0.0.1:{port}").warn("urn:x", "pods are not awaited")
+        Plugin().warn("urn:x", "nobody listens")
+    finally:
+        server.stop(None)
+    assert seen == [(engine_pb2.WARNING, "urn:x", "pods are not awaited")]
 
 
 def test_the_protocol_loads_without_the_sdk_and_the_sdk_still_loads_after_it() -> None:
