@@ -13,7 +13,7 @@ import copy
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from google.protobuf import empty_pb2, json_format, struct_pb2
@@ -61,6 +61,9 @@ class Recorded:
     delete_before_replace: bool = False
     ignore_changes: tuple[str, ...] = ()
     replace_on_changes: tuple[str, ...] = ()
+    component_outputs: Mapping[str, Any] = field(default_factory=dict)
+    """What a component registers as its outputs; a custom resource has none of these."""
+    secret_component_outputs: frozenset[Path] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.type} {self.name}"
@@ -152,12 +155,20 @@ def record(
     contextvars.copy_context().run(run)
     if monitor.refusals or engine.errors:
         raise RecordingError("\n".join([*monitor.refusals, *engine.errors]))
+    resources = [
+        _with_outputs(each, *monitor.registered.get(each.urn, ({}, frozenset()))) for each in monitor.resources
+    ]
+    outputs, secret_outputs = monitor.registered[_urn(stack, "", "pulumi:pulumi:Stack", f"{PROJECT}-{stack}")]
     return Graph(
         stack=stack,
-        resources=tuple(sorted(monitor.resources, key=lambda each: (each.type, each.name))),
-        outputs=monitor.outputs,
-        secret_outputs=monitor.secret_outputs,
+        resources=tuple(sorted(resources, key=lambda each: (each.type, each.name))),
+        outputs=outputs,
+        secret_outputs=secret_outputs,
     )
+
+
+def _with_outputs(resource: Recorded, outputs: Mapping[str, Any], secrets: frozenset[Path]) -> Recorded:
+    return replace(resource, component_outputs=outputs, secret_component_outputs=secrets)
 
 
 def _drain(program: Callable[[], object]) -> None:
@@ -202,8 +213,7 @@ class _Monitor:
 
     def __init__(self, stack: str, preview: bool) -> None:
         self.resources: list[Recorded] = []
-        self.outputs: dict[str, Any] = {}
-        self.secret_outputs: frozenset[Path] = frozenset()
+        self.registered: dict[str, tuple[dict[str, Any], frozenset[Path]]] = {}
         self.refusals: list[str] = []
         self._stack, self._preview = stack, preview
         self._lock = threading.Lock()
@@ -283,9 +293,8 @@ class _Monitor:
         self._refuse(f"{request.type} {request.name}: reads an existing resource, which no recording can answer")
 
     def RegisterResourceOutputs(self, request: Any) -> empty_pb2.Empty:  # noqa: N802
-        if request.urn.split("::")[2:3] == ["pulumi:pulumi:Stack"]:
-            outputs, secrets = plain(json_format.MessageToDict(request.outputs))
-            self.outputs, self.secret_outputs = outputs, secrets
+        with self._lock:
+            self.registered[request.urn] = plain(json_format.MessageToDict(request.outputs))
         return empty_pb2.Empty()
 
     def SupportsFeature(self, request: Any) -> resource_pb2.SupportsFeatureResponse:  # noqa: N802
