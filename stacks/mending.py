@@ -21,7 +21,7 @@ _GRANT: Final = {
 }
 
 STAND_INS: Final[dict[str, Any]] = {
-    "stack": "stand-in",
+    "stack": "standin",
     "class": "lower",
     "organisation": "standin",
     "contact": _MAIL,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from stacks import versions
-from stacks.model import SLUG_PATTERN, Cidr, Email, Guid, HostName, IpAddress, Model, Resources
+from stacks.model import Cidr, Email, Guid, HostName, IpAddress, Model, Resources
 from stacks.tenant import GroupName, Slug, Tenant
 
 REGION_PATTERN = r"^[a-z]+[0-9]?$"
@@ -17,6 +17,7 @@ HOUR_PATTERN = r"^([01][0-9]|2[0-3]):00$"
 IMAGE_REPOSITORY_PATTERN = r"^[a-z0-9][a-z0-9._/:-]*$"
 IMAGE_TAG_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$"
 VM_SIZE_PATTERN = r"^Standard_[A-Z][A-Za-z0-9_-]*$"
+STACK_PATTERN = r"^[a-z][a-z0-9]*$"
 ORGANISATION_PATTERN = r"^[a-z][a-z0-9]{1,9}$"
 
 
@@ -228,8 +229,9 @@ class TrustGroup(Model):
 class Settings(Model):
     """What `stacks.load` returns: one environment."""
 
-    stack: Annotated[str, StringConstraints(pattern=SLUG_PATTERN, max_length=16)]
-    """Name of the Pulumi stack; not written in the file, its name says it."""
+    stack: Annotated[str, StringConstraints(pattern=STACK_PATTERN, max_length=16)]
+    """Name of the Pulumi stack; not written in the file, its name says it. Without hyphens, since the stack `dev-x` with
+    tenant `y` and the stack `dev` with tenant `x-y` would ask Azure for vaults of one name."""
     class_: EnvironmentClass = Field(alias="class")
     """How much the environment matters: `sandbox`, `lower` or `higher`; decides the defaults."""
     organisation: Annotated[str, StringConstraints(pattern=ORGANISATION_PATTERN)]

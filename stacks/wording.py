@@ -18,6 +18,7 @@ LONGEST_SHOWN: Final = 80
 """Characters of a value that a message shows."""
 
 MISSING: Final = "(missing)"
+EMPTY: Final = "(empty)"
 HIDDEN: Final = "(not shown: it looks like a secret)"
 
 _SECRET_KEY = re.compile(
@@ -48,6 +49,7 @@ PATTERNS: Final[dict[str, str]] = {
     settings.IMAGE_REPOSITORY_PATTERN: "lower-case path of an image in the stack's registry, such as ariel/airflow",
     settings.IMAGE_TAG_PATTERN: "an image tag such as 3.3.2-1",
     settings.VM_SIZE_PATTERN: "a VM size such as Standard_D4ds_v5",
+    settings.STACK_PATTERN: "lower-case letters and digits, a letter first, no hyphen",
     settings.ORGANISATION_PATTERN: "2 to 10 lower-case letters and digits, a letter first",
 }
 """Pattern of a field -> what it allows. A test keeps it complete."""
@@ -103,7 +105,7 @@ def shown(value: object, key: str = "") -> str:
         return f"a map of {len(value)} keys" if len(value) != 1 else f"a map with the key {next(iter(value))!s}"
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}"
-    text = str(value)
+    text = str(value) or EMPTY
     if _SECRET_VALUE.search(text):
         return HIDDEN
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}… ({len(text)} characters)"
