@@ -1,7 +1,7 @@
 """Physical names: one place that knows each type's length, characters and scope, and never cuts silently.
 
-A name is `<abbreviation>-<organisation>-<stack>[-<purpose>]`. Where that is longer than the type allows, the end gives
-way to a digest of the whole name, so that two names never fall together because their ends were cut.
+A name is `<abbreviation>-<organisation>-<stack>[-<purpose>]`. Where that is longer than the type allows, it becomes
+`<abbreviation>-<purpose>-<digest of the whole name>`, so that two names never fall together because they were cut.
 Sources of limits: Azure, "Naming rules and restrictions for Azure resources"; Kubernetes and PostgreSQL: 63 bytes.
 """
 
@@ -46,8 +46,8 @@ class Kind(Enum):
         self.is_global = is_global
 
 
-def shorten(name: str, longest: int, *, hyphens: bool = True) -> str:
-    """`name` itself where it is legal; else its beginning and a digest of the whole of it.
+def shorten(name: str, longest: int, *, hyphens: bool = True, head: str | None = None) -> str:
+    """`name` itself where it is legal; else `head` (its own beginning where none is given) and a digest of all of it.
 
     `longest` counts characters. Without `hyphens` they are left out, and then too the digest of the full name is kept,
     since `a-b` and `ab` would otherwise become one.
@@ -57,8 +57,9 @@ def shorten(name: str, longest: int, *, hyphens: bool = True) -> str:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:DIGEST_LENGTH]
     separator = "-" if hyphens else ""
-    head = plain[: longest - DIGEST_LENGTH - len(separator)].rstrip("-")
-    return f"{head}{separator}{digest}"
+    kept = head or name
+    readable = kept if hyphens else kept.replace("-", "")
+    return f"{readable[: longest - DIGEST_LENGTH - len(separator)].rstrip('-')}{separator}{digest}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +70,12 @@ class Names:
     stack: str
 
     def of(self, kind: Kind, purpose: str = "") -> str:
-        """The name of the thing of this kind which serves `purpose` (a slug, a component; empty for the only one)."""
-        parts = (kind.abbreviation, self.organisation, self.stack, purpose)
-        return shorten("-".join(part for part in parts if part), kind.longest, hyphens=kind.hyphens)
+        """The name of the thing of this kind which serves `purpose` (a slug, a component; empty for the only one).
+
+        Where it is too long, purpose and digest stay readable rather than organisation and stack.
+        """
+        name = "-".join(part for part in (kind.abbreviation, self.organisation, self.stack, purpose) if part)
+        return shorten(name, kind.longest, hyphens=kind.hyphens, head=f"{kind.abbreviation}-{purpose or self.stack}")
 
 
 PLATFORM_IDENTITIES = ("admin", "owner", "runtime", "api-server")
