@@ -209,11 +209,13 @@ def _namespace(core: CoreV1Api, rbac: RbacAuthorizationV1Api) -> None:
 
 
 def _await_policies(client: ApiClient) -> None:
-    """The API server takes up a new policy after a moment; until both refuse, nothing is tested."""
-    bad = {MESSAGES["creator"]: "mallory", MESSAGES["images"]: CREATOR}
-    pod = task_pod()
-    pod["spec"]["containers"][0]["image"] = "docker.io/library/busybox:1.36"
-    for message, user in bad.items():
+    """The API server takes up a new policy after a moment; until both refuse, nothing is tested.
+
+    Each pod offends one of them only: of several refusals the API server names one, whichever comes first.
+    """
+    foreign = task_pod()
+    foreign["spec"]["containers"][0]["image"] = "docker.io/library/busybox:1.36"
+    for user, pod, message in (("mallory", task_pod(), MESSAGES["creator"]), (CREATOR, foreign, MESSAGES["images"])):
         _until(partial(_refused, client, user, pod, message), f"the policy that says {message!r} is not in force")
 
 
