@@ -26,7 +26,7 @@ def object_diff(
     found = [
         change
         for change in compare(current, wanted)
-        if not _same_form(change, current, wanted, old) and not _covered(change, ignored)
+        if not _same_form(change, current, wanted, old) and not covered(change, ignored)
     ]
     forcing = patterns(wanted, settings)
     same_place = all(metadata(wanted).get(key) == metadata(current).get(key) for key in ("name", "namespace"))
@@ -56,6 +56,7 @@ def _same_form(change: Change, current: Any, wanted: Any, old: Checkpoint) -> bo
     )
 
 
-def _covered(change: Change, ignored: Iterable[str]) -> bool:
+def covered(change: Change, ignored: Iterable[str]) -> bool:
+    """Whether one of the `ignoreChanges` paths is the change's or lies above it."""
     text = render(change.path)
     return any(text == path or text.startswith((f"{path}.", f"{path}[")) for path in ignored)

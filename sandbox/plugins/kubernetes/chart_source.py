@@ -106,7 +106,8 @@ def _chart_yaml(path: Path) -> bytes:
 def _marked(chart: Chart) -> Chart:
     """The compact chart with a digest of its files in its version: an edited template upgrades the release."""
     digest = hashlib.sha256()
-    files = sorted(file for file in chart.path.rglob("*") if file.is_file()) if chart.path.is_dir() else [chart.path]
+    inside = sorted(chart.path.rglob("*")) if chart.path.is_dir() else [chart.path]
+    files = [file for file in inside if file.is_file() and file.suffix != ".md"]
     for file in files:
         digest.update(str(file.relative_to(chart.path)).encode() + b"\0" + file.read_bytes())
     version = f"{chart.version.partition('+')[0]}+compact.{digest.hexdigest()[:_DIGEST_HEX]}"

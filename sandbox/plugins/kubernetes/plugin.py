@@ -119,12 +119,12 @@ class KubernetesPlugin(Plugin):
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
         """A refresh keeps the shape of the old inputs; an import takes everything that the server did not write."""
         olds, old_inputs = decode(request.properties), decode(request.inputs)
-        if token_of(request.urn) == RELEASE:
-            return self._releases.read(request, olds, old_inputs)
         if not self._discovery.reachable():
             if self._settings.delete_unreachable:
                 return provider_pb2.ReadResponse()
             raise unreachable(self._connection.server)
+        if token_of(request.urn) == RELEASE:
+            return self._releases.read(request, olds, old_inputs)
         old = checkpoint.parse(olds)
         known = old_inputs or old.inputs
         namespace, name = split_id(request.id)

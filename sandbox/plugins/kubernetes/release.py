@@ -16,6 +16,7 @@ from google.protobuf.empty_pb2 import Empty
 from sandbox.plugins.differences import compare, diff_response
 from sandbox.plugins.failures import IncompleteError, PluginError
 from sandbox.plugins.kubernetes import checkpoint
+from sandbox.plugins.kubernetes.changes import covered
 from sandbox.plugins.kubernetes.chart_source import Chart, ChartSource, private_repository
 from sandbox.plugins.kubernetes.helm import Found, Helm, HelmError
 from sandbox.plugins.kubernetes.naming import split_id
@@ -63,7 +64,12 @@ class Releases:
             provider_pb2.CheckFailure(property=name, reason=f"{name}: not modelled by the sandbox; leave it out")
             for name in (*(name for name in _NOT_MODELLED if news.get(name)), *_private(news))
         ]
-        if not failures and not contains_unknown(news):
+        resolved = str(unwrap(olds).get("version") or "")
+        if contains_unknown(news):
+            # Not resolved, as in the published provider; the mark of a substituted chart is no change of its version.
+            if resolved.partition("+")[0] == news.get("version"):
+                news["version"] = resolved
+        elif not failures:
             try:
                 news["version"] = self._chart(news).version
             except PluginError as failure:
@@ -74,7 +80,7 @@ class Releases:
         """Wanted inputs against the state, reduced to what was asked for; another name or namespace replaces."""
         old_inputs = unwrap(olds.get("__inputs") or {})
         current = checkpoint.pruned({key: unwrap(olds[key]) for key in olds if key not in _NO_INPUTS}, old_inputs)
-        changes = [change for change in compare(current, news) if str(change.path[0]) not in request.ignoreChanges]
+        changes = [change for change in compare(current, news) if not covered(change, request.ignoreChanges)]
         return diff_response(changes, replaces=lambda change: change.path[0] in ("name", "namespace"))
 
     def create(self, request: Any, inputs: Mapping[str, Any]) -> Any:

@@ -117,13 +117,14 @@ def test_random_values_in_a_template_cause_no_diff_and_a_new_chart_version_does(
     assert not later.diff(upgraded, release(chart, space)).diffs
 
 
-def test_values_changed_past_pulumi_are_drift(driver: Driver, chart: Path, space: str, cluster: Any) -> None:
+def test_a_release_changed_past_pulumi_is_drift(driver: Driver, chart: Path, space: str, cluster: Any) -> None:
     made = driver.create(RELEASE, release(chart, space))
+    write_chart(chart, "2.0.0")
     command = ["helm", "upgrade", "demo", str(chart), "-n", space, "--set", "word=other", "--kubeconfig"]
     subprocess.run([*command, str(cluster.kubeconfig)], check=True, capture_output=True)
     refreshed = driver.refresh(made)
     assert refreshed is not None
-    assert list(driver.diff(refreshed, release(chart, space)).detailedDiff) == ["values.word"]
+    assert set(driver.diff(refreshed, release(chart, space)).detailedDiff) == {"values.word", "version"}
 
 
 def test_another_name_or_namespace_replaces(driver: Driver, chart: Path, space: str) -> None:
@@ -231,6 +232,21 @@ def test_an_edited_compact_chart_upgrades_the_release(tmp_path: Path, monkeypatc
     assert before == ChartSource(lambda _: None).resolve(*official()).version
     write_chart(compact, "1.22.0", TEMPLATE + "# edited", name="airflow")
     assert before != ChartSource(lambda _: None).resolve(*official()).version
+
+
+def test_a_refresh_does_not_mistake_the_mark_of_the_compact_chart_for_drift(
+    driver: Driver, tmp_path: Path, space: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARIEL_COMPACT_CHART", str(write_chart(tmp_path / "compact", "1.22.0", name="airflow")))
+    chart, version, repository = official()
+    wanted = release(Path(chart), space) | {"version": version, "repositoryOpts": repository}
+    made = driver.create(RELEASE, wanted)
+    assert made.plain["version"].startswith("1.22.0+compact.")
+    refreshed = driver.refresh(made)
+    assert refreshed is not None
+    assert not driver.diff(refreshed, wanted).diffs
+    later = wanted | {"values": {"word": UNKNOWN}}
+    assert list(driver.diff(refreshed, later).detailedDiff) == ["values.word"]
 
 
 def test_an_official_chart_on_the_machine_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
