@@ -165,7 +165,7 @@ def _response(request: Request, given: Answer, allowance: dict[str, str]) -> Res
 
 def _polling(request: Request, operation: Operation) -> dict[str, str]:
     """Where to ask for a running operation. Source: ARM documentation, asynchronous operations."""
-    subscription = operation.target.split("/")[2] if operation.target.startswith("/subscriptions/") else "-"
+    subscription = request.url.path.split("/")[2]
     version = request.query_params.get("api-version", "")
     base = f"{request.base_url}subscriptions/{subscription}/providers/{operation.type.split('/')[0]}/locations/global"
     return {

@@ -264,6 +264,13 @@ def name_is_free(change: Change) -> None:
         raise soft.not_deleted.error(name=change.name)
 
 
+def identities_stand(change: Change) -> None:
+    """Source: Microsoft.ManagedIdentity FailedIdentityOperation."""
+    for text in change.get("identity.userAssignedIdentities") or {}:
+        if change.world.find(parse(text)) is None:
+            raise change.invalid(f"The identity '{text}' was not found.", "FailedIdentityOperation")
+
+
 WRITE_CHECKS = (
     scope_fits,
     group_stands,
@@ -277,6 +284,7 @@ WRITE_CHECKS = (
     nobody_else_writes,
     name_is_free,
     references_stand,
+    identities_stand,
 )
 
 
@@ -291,7 +299,9 @@ def not_locked(removal: Removal) -> None:
 
 
 def nobody_holds_on(removal: Removal) -> None:
-    """What others reference cannot go, unless they go with it."""
+    """What others reference cannot go, unless they go with it. For a group this is found out while it goes."""
+    if removal.target.type == RESOURCE_GROUP:
+        return
     doomed = {resource.key for resource in removal.doomed}
     for resource in removal.doomed:
         for holder in removal.world.holders(resource.key):

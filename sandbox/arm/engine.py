@@ -209,9 +209,8 @@ def _with_identities(change: Change) -> dict[str, Any]:
     assigned: dict[str, Any] = {}
     for text in identity.get("userAssignedIdentities") or {}:
         found = change.world.find(parse(text))
-        if found is None:
-            raise change.invalid(f"The identity '{text}' was not found.", "FailedIdentityOperation")
-        assigned[text] = {key: found.properties[key] for key in ("principalId", "clientId")}
+        if found is not None:
+            assigned[text] = {key: found.properties[key] for key in ("principalId", "clientId")}
     if assigned:
         shown["userAssignedIdentities"] = assigned
     return {**change.body, "identity": shown}

@@ -16,7 +16,7 @@ MISSING: Any = object()
 
 def _is_cidr(value: Any) -> bool:
     try:
-        ipaddress.ip_network(value)
+        ipaddress.ip_network(value, strict=False)
     except ValueError:
         return False
     return "/" in value

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from starlette.testclient import TestClient
+
 from sandbox.arm.app import create_app
 from sandbox.arm.faults import Schedule
 from sandbox.arm.limits import Limits
 from sandbox.arm.tenant import TENANT_ID
 from sandbox.arm.types import SPECS
 from sandbox.arm.world import Settings
-from starlette.testclient import TestClient
 
-TOKEN = "a-token-for-tests"
+TOKEN = "a-token-for-tests"  # noqa: S105
 SUBSCRIPTION = "/subscriptions/11111111-1111-4111-8111-111111111111"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/rg-test"
 PLENTY = Limits(
@@ -98,7 +99,7 @@ def code(answer: httpx.Response) -> str:
 
 @contextmanager
 def running(folder: Path, *, limits: Limits = PLENTY, clock: Clock | None = None, **settings: Any) -> Iterator[Cloud]:
-    """A service in this process over the state in `folder`. Operations end at once unless `operation_seconds` says else."""
+    """A service in this process over the state in `folder`; operations end at once unless the settings say else."""
     given = Settings(tenant_id=TENANT_ID, **{"operation_seconds": 0.0, **settings})
     extra = {} if clock is None else {"clock": clock}
     app = create_app(folder, token=TOKEN, settings=given, schedule=Schedule(limits=limits), **extra)

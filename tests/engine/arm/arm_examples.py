@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from arm_cloud import GROUP, SUBSCRIPTION, Cloud
+
 from sandbox.arm.tenant import TENANT_ID
 
 HERE = {"location": "westeurope"}
@@ -172,9 +173,7 @@ def examples(principals: dict[str, str]) -> dict[str, dict[str, Any]]:
         f"{VAULT}/secrets/token": {"properties": {"value": "a-secret-value", "contentType": "text/plain"}},
         ENDPOINT: endpoint_body(VAULT, "vault"),
         f"{ENDPOINT}/privateDnsZoneGroups/default": {
-            "properties": {
-                "privateDnsZoneConfigs": [{"name": "vault", "properties": {"privateDnsZoneId": VAULT_ZONE}}]
-            }
+            "properties": {"privateDnsZoneConfigs": [{"name": "vault", "properties": {"privateDnsZoneId": VAULT_ZONE}}]}
         },
         f"{VAULT}/providers/Microsoft.Insights/diagnosticSettings/audit": {
             "properties": {**workspace, "logs": [{"category": "AuditEvent", "enabled": True}], "metrics": []}
@@ -212,9 +211,7 @@ def examples(principals: dict[str, str]) -> dict[str, dict[str, Any]]:
             "properties": {"principalName": "dba", "principalType": "Group", "tenantId": TENANT_ID}
         },
         f"{SERVER}/databases/airflow": {"properties": {"charset": "UTF8", "collation": "en_US.utf8"}},
-        f"{SERVER}/configurations/azure.extensions": {
-            "properties": {"value": "PG_TRGM", "source": "user-override"}
-        },
+        f"{SERVER}/configurations/azure.extensions": {"properties": {"value": "PG_TRGM", "source": "user-override"}},
         CLUSTER: cluster_body(),
         f"{CLUSTER}/agentPools/tasks": {
             "properties": {

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from arm_cloud import GROUP, Cloud, code, kind_of
 from arm_examples import CUSTOM_ROLE, SERVER, VAULT, build, examples, role
+
 from sandbox.arm.types import SPECS
 
 USED = [
@@ -62,7 +63,9 @@ NOT_DELETED = {
 def holds(shown: Any, sent: Any) -> bool:
     """Everything sent is in what is shown; secrets excepted, lists of objects element by element."""
     if isinstance(sent, dict):
-        return isinstance(shown, dict) and all(holds(shown.get(key), value) for key, value in sent.items() if key != "value")
+        return isinstance(shown, dict) and all(
+            holds(shown.get(key), value) for key, value in sent.items() if key != "value"
+        )
     if isinstance(sent, list):
         return isinstance(shown, list) and len(shown) >= len(sent) and all(map(holds, shown, sent))
     return bool(shown == sent)
