@@ -185,6 +185,8 @@ def administrator(cluster: Cluster) -> Iterator[ApiClient]:
         name = manifest["metadata"]["name"]
         objects.delete_cluster_custom_object("admissionregistration.k8s.io", "v1", plurals[manifest["kind"]], name)
     core.delete_namespace(TASKS)
+    for user in ("mallory", "deployer"):
+        RbacAuthorizationV1Api(client).delete_cluster_role_binding(f"test-{user}")
 
 
 def _namespace(core: CoreV1Api, rbac: RbacAuthorizationV1Api) -> None:

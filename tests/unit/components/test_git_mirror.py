@@ -1,0 +1,71 @@
+"""The mirror holds the key; whoever reads from it holds none."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.git_mirror import GitMirror, GitMirrorArgs, mirror_url, remote_port
+from stacks.tenant import Repository
+from tests.harness import Graph, record
+from tests.pod_rules import credentials_in_env, not_hardened
+
+REPOSITORY = Repository.model_validate({"url": "https://git.example.org/weather.git"})
+
+
+def recorded(deploy_key_secret: str | None = None) -> Graph:
+    args = GitMirrorArgs(
+        slug="weather",
+        namespace="parse-weather",
+        image="registry.example.org/airflow:1",
+        repository=REPOSITORY,
+        deploy_key_secret=deploy_key_secret,
+    )
+    return record(lambda: GitMirror("mirror", args))
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("https://git.example.org/x.git", 443),
+        ("https://git.example.org:8443/x.git", 8443),
+        ("ssh://git@git.example.org/x.git", 22),
+        ("ssh://git@git.example.org:2222/x.git", 2222),
+        ("git@git.example.org:team/x.git", 22),
+        ("git://git.example.org/x.git", 9418),
+    ],
+)
+def test_the_way_out_leads_to_the_repositorys_own_port(url: str, port: int) -> None:
+    assert remote_port(url) == port
+
+
+def test_the_key_is_mounted_in_the_mirror_and_is_no_variable() -> None:
+    spec = recorded("deploy-key").one("apps/v1:Deployment", "mirror").inputs["spec"]["template"]["spec"]
+    assert [volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume] == ["deploy-key"]
+    assert credentials_in_env({"mirror": spec}) == []
+
+
+def test_a_public_repository_needs_no_secret() -> None:
+    spec = recorded().one("apps/v1:Deployment", "mirror").inputs["spec"]["template"]["spec"]
+    assert not any("secret" in volume for volume in spec["volumes"])
+
+
+def test_the_mirror_is_hardened_and_signs_in_nowhere_in_azure() -> None:
+    template = recorded().one("apps/v1:Deployment", "mirror").inputs["spec"]["template"]
+    assert not_hardened({"mirror": template["spec"]}) == []
+    assert "azure.workload.identity/use" not in template["metadata"]["labels"]
+
+
+def test_only_the_tenants_own_pods_read_its_code() -> None:
+    (rule,) = recorded().one("NetworkPolicy", "mirror").inputs["spec"]["ingress"]
+    processor, triggerer, tasks = rule["from"]
+    assert {"namespaceSelector"} & (set(processor) | set(triggerer)) == set()
+    assert tasks["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "tasks-weather"}
+
+
+def test_an_unreachable_repository_does_not_fail_the_platforms_update() -> None:
+    annotations = recorded().one("apps/v1:Deployment", "mirror").inputs["metadata"]["annotations"]
+    assert annotations["pulumi.com/skipAwait"] == "true"
+
+
+def test_the_url_inside_the_cluster_holds_no_credential() -> None:
+    assert mirror_url("weather") == "git://git-mirror.parse-weather.svc.cluster.local/repository.git"
