@@ -230,6 +230,14 @@ DATABASE: Final[dict[str, Mistake]] = {
         "raise database.sku to Standard_D4ds_v5, or lower pgbouncer.metadataPoolSize, pgbouncer.replicas or the "
         "tenants' pools by 57 connections",
     ),
+    "more server connections, for which the next SKU has exactly enough": Mistake(
+        "lower",
+        {"pgbouncer": {"replicas": 7, "metadataPoolSize": 229}},
+        "pgbouncer.metadataPoolSize",
+        "229",
+        "= 1703; Standard_D2ds_v5 has 859 - 15 kept by Azure = 844",
+        "raise database.sku to Standard_D4ds_v5, or",
+    ),
     "more server connections than any SKU has": Mistake(
         "lower",
         {"pgbouncer": {"replicas": 10, "metadataPoolSize": 500}},

@@ -52,6 +52,18 @@ ALLOWED: dict[str, dict[str, object]] = {
     "a Burstable SKU in a lower class": {"database": {"sku": "Standard_B2s"}},
     "endpoints for exactly as many vaults": {"network.endpoints": "10.40.16.0/28", "tenants": tenants(9)},
     "ranges for exactly as many nodes": {"network.nodes": "10.40.0.0/27", "network.pods": "10.244.0.0/20"},
+    "a subnet for exactly as many nodes": {
+        "network.nodes": "10.40.0.0/28",
+        "kubernetes.systemPool": {"minimum": 2, "maximum": 2},
+        "kubernetes.taskPool": {"minimum": 4, "maximum": 4},
+    },
+    "pods' ranges for exactly as many nodes": {
+        "network.pods": "10.244.0.0/21",
+        "kubernetes.systemPool": {"minimum": 1, "maximum": 1},
+        "kubernetes.taskPool": {"maximum": 4},
+    },
+    "exactly as many server connections": {"pgbouncer": {"replicas": 5, "metadataPoolSize": 154}},
+    "a wide authorised range": {"kubernetes.authorizedRanges": ["203.0.0.0/8"]},
     "an account in an ssh address": {"tenants.weather.repository": {"url": "ssh://git@github.com/contoso/dags.git"}},
     "an scp-like address": {"tenants.weather.repository": {"url": "git@github.com:contoso/dags.git"}},
     "a folder of images, and a digest": {
