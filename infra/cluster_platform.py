@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.admission import Admission, AdmissionArgs
 from components.airflow import Airflow, AirflowArgs
 from components.airflow_keys import AirflowKeys
 from components.airflow_values import API_SERVER_ACCOUNT, RELEASE, SCHEDULER_ACCOUNT, Workload
 from components.cluster import TASK_NODE_LABELS, TASK_TOLERATIONS
 from components.database import DATABASE_NAME
+from components.identity import AUDIENCE
 from components.ingress import CONTROLLER_NAMESPACE, INGRESS_CLASS, certificate_uri
 from components.login import Login
 from components.migration import Migration, MigrationArgs
@@ -26,6 +28,8 @@ from stacks import versions
 from stacks.settings import Component, Image, Settings
 
 FALLBACK_LOG_CONTAINER = "platform"
+LOCAL_ADMINISTRATORS = "system:masters"
+"""The API server's built-in group, of which AKS lets nobody be a member while local accounts are off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,15 @@ def build_cluster_platform(settings: Settings, azure: AzurePlatform, cluster: ku
     namespace = Namespace(
         "platform-namespace",
         NamespaceArgs(namespace=PLATFORM, purpose="platform", kubernetes_version=settings.kubernetes.version),
+        opts,
+    )
+    Admission(
+        "admission",
+        AdmissionArgs(
+            scheduler_account=SCHEDULER_ACCOUNT,
+            token_audience=AUDIENCE,
+            deployer_groups=(settings.azure.admin_group_id, LOCAL_ADMINISTRATORS),
+        ),
         opts,
     )
     PlatformAccess(

@@ -15,7 +15,7 @@ from sandbox import toolchain
 from sandbox.arm_server import ArmServer
 from sandbox.cluster import Cluster
 from sandbox.locks import exclusive
-from sandbox.official_plugins import PACKAGES, OfficialPlugins
+from sandbox.official_plugins import PUBLISHED, OfficialPlugins
 from sandbox.paths import REPOSITORY, SandboxPaths
 from sandbox.report import LineReport, Report
 
@@ -103,7 +103,7 @@ class Sandbox:
         }
 
     def _path(self) -> str:
-        own = ["azure-native", *sorted(PACKAGES.keys() - self._plugins.installed())]
+        own = ["azure-native", "kubernetes", *sorted(PUBLISHED.keys() - self._plugins.installed())]
         plugins = [str(REPOSITORY / "sandbox" / "plugins" / "bin" / package) for package in own]
         tools = [toolchain.located(toolchain.TOOLS[name]) for name in ENGINE_TOOLS + CLUSTER_TOOLS]
         present = os.environ.get("PATH", os.defpath).split(os.pathsep)

@@ -1,6 +1,7 @@
-"""Which provider plug-ins come from their publisher: random and kubernetes where they can be downloaded.
+"""Which provider plug-ins come from their publisher: random, where it can be downloaded.
 
-azure-native is always the sandbox's own, since the published one speaks to Azure only.
+azure-native is always the sandbox's own, since the published one speaks to Azure only. So is kubernetes as long as the
+sandbox's cluster has no node: the published one would wait for pods that cannot become ready.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import httpx
 from sandbox.report import Report
 from sandbox.toolchain.download import CONNECT_SECONDS
 
-PACKAGES: Final[Mapping[str, str]] = {"random": "pulumi-random", "kubernetes": "pulumi-kubernetes"}
+PUBLISHED: Final[Mapping[str, str]] = {"random": "pulumi-random"}
 """Plug-in and the Python package whose version it must have."""
 
 _SOURCE: Final = "https://get.pulumi.com/"
@@ -42,13 +43,13 @@ class OfficialPlugins:
         if self._choice.exists():
             return
         self._home.mkdir(parents=True, exist_ok=True)
-        names = [name for name in PACKAGES if self._install(pulumi, name, report)] if _reachable() else []
+        names = [name for name in PUBLISHED if self._install(pulumi, name, report)] if _reachable() else []
         partial = self._choice.with_suffix(".partial")
         partial.write_text(json.dumps(names))
         partial.replace(self._choice)
 
     def _install(self, pulumi: Path, name: str, report: Report) -> bool:
-        wanted = version(PACKAGES[name])
+        wanted = version(PUBLISHED[name])
         command = [str(pulumi), "plugin", "install", "resource", name, wanted]
         environment = os.environ | {"PULUMI_HOME": str(self._home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
         with report.step(f"Download the {name} plug-in {wanted}"):

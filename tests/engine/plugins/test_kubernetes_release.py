@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubernetes_driver import Driver, Made
 
 from sandbox import toolchain
 from sandbox.plugins.failures import IncompleteError, PluginError
 from sandbox.plugins.kubernetes.chart_source import ChartSource
 from sandbox.plugins.values import UNKNOWN, Secret
+from tests.engine.plugins.kubernetes_driver import Driver, Made
 
 RELEASE = "helm.sh/v3:Release"
 TEMPLATE = """
