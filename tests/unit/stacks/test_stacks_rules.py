@@ -69,6 +69,7 @@ ALLOWED: dict[str, dict[str, object]] = {
     "a folder of images, and a digest": {
         "tenants.weather.allowedImages": ["contoso.azurecr.io/maps/*", f"ariel/tool@sha256:{'a' * 64}"]
     },
+    "egress to a wide range": {"tenants.weather.egress": [{"cidr": "51.0.0.0/8", "port": 443}]},
     "two ports of one destination": {
         "tenants.weather.egress": [{"cidr": "10.0.32.0/28", "port": 1521}, {"cidr": "10.0.32.0/28", "port": 1522}]
     },
