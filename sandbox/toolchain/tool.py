@@ -144,6 +144,24 @@ _ALL: Final = (
             variables={"helm.sh/helm/v3/internal/version.version": "v3.22.0"},
         ),
     ),
+    Tool(
+        name="actionlint",
+        version=Version(1, 7, 12),
+        accepted=Range(Version(1, 7, 12), Version(2, 0, 0)),
+        version_arguments=("-version",),
+        release=Release(
+            url="https://github.com/rhysd/actionlint/releases/download/v{version}/actionlint_{version}_linux_{arch}.tar.gz",
+            checksums="https://github.com/rhysd/actionlint/releases/download/v{version}/actionlint_{version}_checksums.txt",
+            members="actionlint",
+            architectures=_GO_NAMES,
+        ),
+        program=GoProgram(
+            folder=_MODULES / "actionlint",
+            package="github.com/rhysd/actionlint/cmd/actionlint",
+            built_name="actionlint",
+            variables={"github.com/rhysd/actionlint.version": "v1.7.12"},
+        ),
+    ),
 )
 
 TOOLS: Final[Mapping[str, Tool]] = {tool.name: tool for tool in _ALL}

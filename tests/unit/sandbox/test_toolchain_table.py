@@ -16,7 +16,8 @@ ALL = pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS)
 
 
 def test_the_table_is_not_empty() -> None:
-    assert {"pulumi", "etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm"} == TOOLS.keys()
+    cluster = {"etcd", "kube-apiserver", "kube-controller-manager", "kubectl"}
+    assert {"pulumi", "helm", "actionlint", *cluster} == TOOLS.keys()
 
 
 @ALL
