@@ -16,7 +16,7 @@ from components.namespace import PLATFORM
 class AdmissionArgs:
     scheduler_account: str
     """Account of the platform's namespace that makes task pods."""
-    token_audience: str
+    audience: str
     """Audience of the tokens that Entra accepts."""
     deployer_groups: Sequence[str]
     """Groups, as the API server sees them, whose members run the deployment: on AKS object ids of Entra groups."""
@@ -32,7 +32,7 @@ class Admission(pulumi.ComponentResource):
         super().__init__("ariel:components:Admission", name, None, opts)
         creator = f"system:serviceaccount:{PLATFORM}:{args.scheduler_account}"
         policies = {
-            "pods": task_pods(creator, args.token_audience),
+            "pods": task_pods(creator, args.audience),
             "images": task_images(),
             "namespaces": namespace_labels(args.deployer_groups),
         }

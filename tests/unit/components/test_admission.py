@@ -10,8 +10,7 @@ from tests.harness import Graph, record
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    audience = "audience"
-    args = AdmissionArgs(scheduler_account="scheduler", token_audience=audience, deployer_groups=("group",))
+    args = AdmissionArgs(scheduler_account="scheduler", audience="audience", deployer_groups=("group",))
     return record(lambda: Admission("admission", args))
 
 
