@@ -112,7 +112,7 @@ def not_read_only(change: Change) -> None:
 def name_is_legal(change: Change) -> None:
     """Source: Azure resource naming rules; the pattern of each type stands in its spec."""
     rule = change.spec.name
-    if not re.fullmatch(rule.pattern, change.name):
+    if not re.fullmatch(rule.pattern, change.name, re.ASCII):
         raise rule.refusal.error(name=change.name, rule=rule.rule)
 
 

@@ -62,14 +62,19 @@ class Engine:
         return self._store(change, will_fail)
 
     def patch(
-        self, path: ResourceId, body: Any, api_version: str | None, conditions: Mapping[str, str] | None = None
+        self,
+        path: ResourceId,
+        body: Any,
+        api_version: str | None,
+        conditions: Mapping[str, str] | None = None,
+        will_fail: dict[str, Any] | None = None,
     ) -> Answer:
         """JSON merge patch on what stands, then the way of a PUT."""
         self._writable(path, api_version)
         before = self.world.find(path)
         if before is None:
             raise not_found(path)
-        return self.put(path, merge(before.body, _checked(body)), api_version, conditions)
+        return self.put(path, merge(before.body, _checked(body)), api_version, conditions, will_fail)
 
     def get(self, path: ResourceId, api_version: str | None) -> Answer:
         self.world.catalogue.versioned(path.type, api_version)

@@ -76,7 +76,7 @@ class Field:
             size = len(value) if isinstance(value, list | str) else value
             if not self.between[0] <= size <= self.between[1]:
                 return f"has the value or size {size}; allowed is {self.between[0]} to {self.between[1]}"
-        if self.pattern is not None and not re.fullmatch(self.pattern, value):
+        if self.pattern is not None and not re.fullmatch(self.pattern, value, re.ASCII):
             return f"has the value '{value}', which does not match {self.pattern}"
         return None
 

@@ -94,7 +94,7 @@ def answer(service: Service, call: Call) -> Answer:
         case "PUT":
             return engine.put(call.resource, call.body, call.api_version, call.conditions, call.will_fail)
         case "PATCH":
-            return engine.patch(call.resource, call.body, call.api_version, call.conditions)
+            return engine.patch(call.resource, call.body, call.api_version, call.conditions, call.will_fail)
         case "DELETE":
             return engine.delete(call.resource, call.api_version, call.will_fail)
         case "GET":
@@ -139,8 +139,9 @@ def _operation_status(service: Service, _: Call, name: str) -> Answer:
     body: dict[str, Any] = {"name": name, "status": operation.status}
     if operation.error is not None:
         body["error"] = operation.error
+    left = int(operation.ready_at - service.world.clock())
     running = operation.status == "InProgress"
-    return Answer(status=200, body=body, headers={"Retry-After": "0"} if running else {})
+    return Answer(status=200, body=body, headers={"Retry-After": str(left)} if running else {})
 
 
 def _operation_result(service: Service, call: Call, name: str) -> Answer:

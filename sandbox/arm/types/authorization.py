@@ -31,6 +31,11 @@ def role_guid(definition: str) -> str:
     return definition.rsplit("/", 1)[-1].lower()
 
 
+def _grant(properties: dict[str, Any]) -> tuple[str, str]:
+    """Who gets which role."""
+    return properties["principalId"].lower(), role_guid(properties["roleDefinitionId"])
+
+
 def _builtin_body(_: World, path: ResourceId) -> dict[str, Any] | None:
     role = BUILT_IN.get(path.name.lower())
     if role is None:
@@ -85,20 +90,19 @@ def _role_is_known(change: Change) -> None:
 
 def _nothing_is_updated(change: Change) -> None:
     """Also across scopes: the name of an assignment is unique in the tenant."""
-    fixed = ("properties.principalId", "properties.roleDefinitionId")
+    changed = change.before is not None and _grant(change.before.properties) != _grant(change.properties)
     same_name = [
         other
         for other in change.world.of_type(ASSIGNMENT)
         if other.name.lower() == change.name.lower() and other.key != change.id.key
     ]
-    if same_name or any(change.changes(path) for path in fixed):
+    if same_name or changed:
         raise UPDATE_NOT_PERMITTED.error()
 
 
 def _assignment_is_new(change: Change) -> None:
-    wanted = (change.get("properties.principalId").lower(), role_guid(change.get("properties.roleDefinitionId")))
     for other in change.siblings():
-        if (other.properties["principalId"].lower(), role_guid(other.properties["roleDefinitionId"])) == wanted:
+        if _grant(other.properties) == _grant(change.properties):
             raise change.invalid(
                 "The role assignment already exists. The ID of the existing role assignment is "
                 f"{other.name.replace('-', '')}.",

@@ -1,11 +1,11 @@
-"""Microsoft.Network: virtual networks, subnets, peerings, security groups, NAT gateways, public addresses."""
+"""Microsoft.Network: virtual networks, subnets, peerings, and what all of Microsoft.Network shares."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
-from sandbox.arm.change import Change
+from sandbox.arm.change import Change, Removal
 from sandbox.arm.errors import Refusal
 from sandbox.arm.fields import Field
 from sandbox.arm.paths import ResourceId
@@ -23,6 +23,7 @@ NAT = "Microsoft.Network/natGateways"
 PUBLIC_IP = "Microsoft.Network/publicIPAddresses"
 INTERFACE = "Microsoft.Network/networkInterfaces"
 
+NETWORK_IN_USE = Refusal(400, "InUseVirtualNetworkCannotBeDeleted", "{id} is in use by {holder} and cannot be deleted.")
 AZURE_RESERVED = 4
 """Azure keeps the first four addresses (network, gateway, two for DNS) and the last one of every subnet."""
 
@@ -204,53 +205,6 @@ def allocate(change: Change, subnet: Resource) -> str:
     )
 
 
-def _rules_are_distinct(change: Change) -> None:
-    """Source: SecurityRuleConflict: one priority per direction."""
-    seen: dict[tuple[str, int], str] = {}
-    for item in change.get("properties.securityRules") or []:
-        spot = (item["properties"]["direction"].lower(), item["properties"]["priority"])
-        if spot in seen:
-            raise change.invalid(
-                f"Security rule {item['name']} conflicts with rule {seen[spot]}. Rules cannot have the same Priority "
-                "and Direction.",
-                "SecurityRuleConflict",
-            )
-        seen[spot] = item["name"]
-
-
-def _address_is_standard(change: Change) -> None:
-    """Source: Basic public addresses were retired on 2025-09-30; StandardSkuPublicIPAddressesMustBeStatic."""
-    if change.get("sku.name") != "Standard":
-        raise change.invalid("Basic SKU public IP addresses can no longer be created.", "BasicSkuPublicIpRetired")
-    if change.get("properties.publicIPAllocationMethod") != "Static":
-        raise change.invalid(
-            f"Standard sku publicIp {change.id.text} must have AllocationMethod set to Static.",
-            "StandardSkuPublicIPAddressesMustBeStatic",
-        )
-
-
-def _public_address(change: Change) -> dict[str, Any]:
-    """Addresses come from TEST-NET-3 and TEST-NET-2 (RFC 5737), which never reach anybody."""
-    taken = {other.facts.get("address") for other in change.world.of_type(PUBLIC_IP) if other.key != change.id.key}
-    pools = [*ip_network("203.0.113.0/24").hosts(), *ip_network("198.51.100.0/24").hosts()]
-    free = next((str(address) for address in pools if str(address) not in taken), None)
-    if free is None:
-        raise change.invalid("Cannot create more public IP addresses.", "PublicIPCountLimitReached")
-    return {"properties": {"ipAddress": change.fact("address", free)}}
-
-
-def _nat_addresses_fit(change: Change) -> None:
-    """Source: NAT gateway resource: standard SKU, static public addresses, each in one gateway only."""
-    for item in change.get("properties.publicIpAddresses") or []:
-        address = change.world.find(item["id"])
-        assert address is not None
-        if address.body["sku"]["name"] != "Standard":
-            raise change.invalid(f"{address.id} must be of SKU Standard.", "NatGatewayPublicIpMustBeStandard")
-        others = [other for other in change.world.holders(address.key) if other.key != change.id.key]
-        if others:
-            raise change.invalid(f"Resource {address.id} is already used by {others[0].id}.", "PublicIPAddressInUse")
-
-
 def _peering_spaces_differ(change: Change) -> None:
     """Source: VnetAddressSpacesOverlap."""
     remote = change.world.find(change.get("properties.remoteVirtualNetwork.id"))
@@ -262,6 +216,12 @@ def _peering_spaces_differ(change: Change) -> None:
             "peered because their address spaces overlap.",
             "VnetAddressSpacesOverlap",
         )
+
+
+def _peerings_go_first(removal: Removal) -> None:
+    """Source: virtual network documentation, delete a virtual network: remove its peerings first."""
+    for peering in removal.world.children(removal.target.key, PEERING):
+        raise NETWORK_IN_USE.error(id=removal.target.id, holder=peering.id)
 
 
 def _peering_view(world: World, peering: Resource) -> dict[str, Any]:
@@ -297,7 +257,8 @@ SPECS = (
         outputs=lambda change: {"properties": {"resourceGuid": change.fact("resourceGuid")}},
         view=_vnet_view,
         busy=ONE_WRITE_PER_VNET,
-        in_use=Refusal(400, "InUseVirtualNetworkCannotBeDeleted", "{id} is in use by {holder} and cannot be deleted."),
+        delete_checks=(_peerings_go_first,),
+        in_use=NETWORK_IN_USE,
     ),
     TypeSpec(
         type=SUBNET,
@@ -357,93 +318,10 @@ SPECS = (
             Field("properties.allowGatewayTransit", kind="boolean", default=False),
             Field("properties.useRemoteGateways", kind="boolean", default=False),
         ),
-        references=(Reference("properties.remoteVirtualNetwork.id", (VNET,), settled=True),),
+        references=(Reference("properties.remoteVirtualNetwork.id", (VNET,), holds=True, settled=True),),
         checks=(_peering_spaces_differ,),
         view=_peering_view,
         busy=ONE_WRITE_PER_VNET,
         parent_busy=ANOTHER_OPERATION,
-    ),
-    TypeSpec(
-        type=NSG,
-        source="Network security group documentation: priorities 100-4096, one per direction",
-        api_versions=VERSIONS,
-        name=network_name(),
-        invalid="InvalidRequestFormat",
-        long_running=LONG_RUNNING,
-        fields=(
-            Field("properties.securityRules[].name", required=True),
-            Field("properties.securityRules[].properties", kind="object", required=True),
-            Field("properties.securityRules[].properties.priority", kind="integer", required=True, between=(100, 4096)),
-            Field("properties.securityRules[].properties.access", required=True, one_of=("Allow", "Deny")),
-            Field("properties.securityRules[].properties.direction", required=True, one_of=("Inbound", "Outbound")),
-            Field(
-                "properties.securityRules[].properties.protocol",
-                required=True,
-                one_of=("Tcp", "Udp", "Icmp", "Esp", "Ah", "*"),
-            ),
-        ),
-        checks=(_rules_are_distinct,),
-        busy=Busy(key=lambda path: path.key, refusal=ANOTHER_OPERATION),
-        in_use=Refusal(
-            400,
-            "InUseNetworkSecurityGroupCannotBeDeleted",
-            "Network security group {id} cannot be deleted because it is in use by the following resources: {holder}.",
-        ),
-    ),
-    TypeSpec(
-        type=NAT,
-        source="NAT gateway documentation; CannotDeleteNatGatewayAssociatedToSubnet as seen in issue trackers, 2025",
-        api_versions=VERSIONS,
-        name=network_name(),
-        invalid="InvalidRequestFormat",
-        long_running=LONG_RUNNING,
-        fields=(
-            Field("sku", kind="object", required=True),
-            Field("sku.name", required=True, one_of=("Standard", "StandardV2")),
-            Field("properties.idleTimeoutInMinutes", kind="integer", between=(4, 120), default=4),
-            Field("zones", kind="list", between=(0, 1)),
-        ),
-        references=(Reference("properties.publicIpAddresses[].id", (PUBLIC_IP,), holds=True, settled=True),),
-        checks=(_nat_addresses_fit,),
-        outputs=lambda change: {"properties": {"resourceGuid": change.fact("resourceGuid")}},
-        view=lambda world, nat: {
-            "properties": {"subnets": [{"id": subnet.id} for subnet in world.holders(nat.key, SUBNET)]}
-        },
-        in_use=Refusal(
-            400,
-            "CannotDeleteNatGatewayAssociatedToSubnet",
-            "NAT Gateway {id} is still configured on {holder}. Remove NAT Gateway from all referenced subnets and then "
-            "delete NAT Gateway.",
-        ),
-    ),
-    TypeSpec(
-        type=PUBLIC_IP,
-        source="Public IP address documentation; error codes of Microsoft.Network",
-        api_versions=VERSIONS,
-        name=network_name(),
-        invalid="InvalidRequestFormat",
-        long_running=LONG_RUNNING,
-        fields=(
-            Field("sku", kind="object", default={"name": "Standard", "tier": "Regional"}),
-            Field("sku.name", one_of=("Standard", "Basic")),
-            Field("sku.tier", one_of=("Regional", "Global"), default="Regional"),
-            Field("properties.publicIPAllocationMethod", one_of=("Static", "Dynamic"), default="Dynamic"),
-            Field("properties.publicIPAddressVersion", one_of=("IPv4", "IPv6"), default="IPv4"),
-            Field("properties.idleTimeoutInMinutes", kind="integer", between=(4, 30), default=4),
-        ),
-        checks=(_address_is_standard,),
-        outputs=_public_address,
-        in_use=Refusal(
-            400,
-            "PublicIPAddressCannotBeDeleted",
-            "Public IP address {id} can not be deleted since it is still allocated to resource {holder}.",
-        ),
-    ),
-    TypeSpec(
-        type=INTERFACE,
-        source="Private endpoint documentation: the endpoint's interface is made and removed with it",
-        api_versions=VERSIONS,
-        name=network_name(120),
-        writable=False,
     ),
 )

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from arm_cloud import GROUP, Cloud, running
+
+from tests.engine.arm.cloud import GROUP, Cloud, running
 
 
 @pytest.fixture

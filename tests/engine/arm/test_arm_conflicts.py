@@ -8,13 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from arm_cloud import GROUP, PLENTY, SUBSCRIPTION, TOKEN, Clock, Cloud, code, running
-from arm_examples import (
+
+from tests.engine.arm.cloud import GROUP, PLENTY, SUBSCRIPTION, TOKEN, Clock, Cloud, code, running
+from tests.engine.arm.examples import (
     CLUSTER,
     CLUSTER_IDENTITY,
+    DATABASE,
+    ENDPOINTS,
     GROUP_ID,
     HERE,
     NETWORK,
+    NETWORK_CONTRIBUTOR,
     NODES,
     SECRETS_USER,
     SERVER,
@@ -22,9 +26,12 @@ from arm_examples import (
     VNET,
     assignment,
     build,
+    cluster_body,
+    endpoint_body,
     grant,
     server_body,
     subnet,
+    system_pool,
     vault_body,
 )
 
@@ -257,6 +264,51 @@ def test_a_cluster_hands_out_the_given_kubeconfig_and_no_admin_one(tmp_path: Pat
         assert {pool["name"] for pool in shown["agentPoolProfiles"]} == {"system", "tasks"}
         identity = cloud.get(shown["identityProfile"]["kubeletidentity"]["resourceId"]).json()["properties"]
         assert shown["identityProfile"]["kubeletidentity"]["objectId"] == identity["principalId"]
+
+
+def test_storage_never_shrinks(cloud: Cloud) -> None:
+    body = {
+        **HERE,
+        "sku": {"name": "Standard_B1ms", "tier": "Burstable"},
+        "properties": {
+            "version": "17",
+            "storage": {"storageSizeGB": 64},
+            "authConfig": {"activeDirectoryAuth": "Enabled", "passwordAuth": "Disabled"},
+        },
+    }
+    cloud.made(SERVER, body)
+    body["properties"] = {**body["properties"], "storage": {"storageSizeGB": 32}}  # type: ignore[dict-item]
+    assert code(cloud.put(SERVER, body)) == "StorageSizeDecreaseNotSupported"
+
+
+def test_a_server_shares_its_subnet_with_nobody(bare: Cloud) -> None:
+    build(bare, until=SERVER)
+    principal = bare.get(CLUSTER_IDENTITY).json()["properties"]["principalId"]
+    bare.made(assignment(DATABASE, 5), grant(principal, NETWORK_CONTRIBUTOR))
+    intruder = cluster_body(agentPoolProfiles=[system_pool(vnetSubnetID=DATABASE)], networkProfile={})
+    bare.made(CLUSTER, intruder)
+    assert code(bare.put(SERVER, server_body())) == "SubnetInUseByOtherResource"
+
+
+def test_a_full_subnet_takes_no_more_endpoints(cloud: Cloud) -> None:
+    cloud.made(VNET, NETWORK_BODY)
+    cloud.made(ENDPOINTS, subnet("10.10.4.0/29"))
+    cloud.made(VAULT, vault_body())
+    addresses = [
+        cloud.made(f"{NETWORK}/privateEndpoints/pe-{number}", endpoint_body(VAULT, "vault"))["properties"][
+            "customDnsConfigs"
+        ][0]["ipAddresses"][0]
+        for number in range(3)
+    ]
+    assert addresses == ["10.10.4.4", "10.10.4.5", "10.10.4.6"]
+    assert code(cloud.put(f"{NETWORK}/privateEndpoints/pe-3", endpoint_body(VAULT, "vault"))) == "SubnetIsFull"
+
+
+def test_public_addresses_run_out(cloud: Cloud) -> None:
+    body = {**HERE, "sku": {"name": "Standard"}, "properties": {"publicIPAllocationMethod": "Static"}}
+    answers = [cloud.send("PUT", f"{NETWORK}/publicIPAddresses/pip-{number}", body) for number in range(255)]
+    assert code(answers.pop()) == "PublicIPCountLimitReached"
+    assert len({answer.json()["properties"]["ipAddress"] for answer in answers}) == 254
 
 
 def test_endpoints_of_one_subnet_get_addresses_of_their_own(bare: Cloud) -> None:

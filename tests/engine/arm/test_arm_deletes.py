@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from arm_cloud import GROUP, SUBSCRIPTION, Clock, Cloud, code, running
-from arm_examples import (
+
+from tests.engine.arm.cloud import GROUP, SUBSCRIPTION, Clock, Cloud, code, running
+from tests.engine.arm.examples import (
     CLUSTER,
     CLUSTER_IDENTITY,
     COLLECTION_RULE,
@@ -17,6 +18,7 @@ from arm_examples import (
     ENDPOINTS,
     GROUP_ID,
     HERE,
+    HUB,
     KUBELET_IDENTITY,
     NETWORK,
     NODES,
@@ -31,6 +33,7 @@ from arm_examples import (
     build,
     endpoint_body,
     grant,
+    link,
     role,
     subnet,
     vault_body,
@@ -76,6 +79,24 @@ def test_what_is_in_use_or_locked_cannot_go(everything: Cloud, path: str, expect
     assert everything.get(path).status_code == 200
 
 
+def test_a_network_with_peerings_or_links_cannot_go(cloud: Cloud) -> None:
+    for vnet, prefix in ((VNET, "10.10.0.0/16"), (HUB, "10.20.0.0/16")):
+        cloud.made(vnet, {**HERE, "properties": {"addressSpace": {"addressPrefixes": [prefix]}}})
+    peering = f"{VNET}/virtualNetworkPeerings/to-hub"
+    made = cloud.made(peering, {"properties": {"remoteVirtualNetwork": {"id": HUB}}})
+    assert made["properties"]["peeringState"] == "Initiated"
+    assert code(cloud.delete(VNET)) == "InUseVirtualNetworkCannotBeDeleted"
+    assert code(cloud.delete(HUB)) == "InUseVirtualNetworkCannotBeDeleted"
+    cloud.made(f"{HUB}/virtualNetworkPeerings/back", {"properties": {"remoteVirtualNetwork": {"id": VNET}}})
+    assert cloud.get(peering).json()["properties"]["peeringState"] == "Connected"
+    cloud.delete(peering)
+    cloud.delete(f"{HUB}/virtualNetworkPeerings/back")
+    cloud.made(VAULT_ZONE, {"location": "global"})
+    cloud.made(f"{VAULT_ZONE}/virtualNetworkLinks/vnet", link(VNET))
+    assert code(cloud.delete(VNET)) == "InUseVirtualNetworkCannotBeDeleted"
+    assert cloud.delete(HUB).status_code == 202
+
+
 def test_a_cluster_takes_its_pools_along(bare: Cloud) -> None:
     build(bare)
     assert bare.delete(CLUSTER).status_code == 202
@@ -106,6 +127,8 @@ def test_a_group_with_something_that_others_use_stays(cloud: Cloud) -> None:
     answer = cloud.send("DELETE", other)
     assert answer.status_code == 202
     assert cloud.wait(answer) == "Failed"
+    ended = cloud.client.get(answer.headers["Azure-AsyncOperation"]).json()
+    assert ended["error"]["code"] == "ResourceGroupDeletionBlocked"
     assert cloud.get(nsg).status_code == 200
     assert cloud.get(other).json()["properties"]["provisioningState"] == "Succeeded"
 

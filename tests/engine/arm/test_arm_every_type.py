@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from arm_cloud import GROUP, Cloud, code, kind_of
-from arm_examples import CUSTOM_ROLE, SERVER, VAULT, build, examples, role
 
 from sandbox.arm.types import SPECS
+from tests.engine.arm.cloud import GROUP, Cloud, code, kind_of
+from tests.engine.arm.examples import CUSTOM_ROLE, SERVER, VAULT, build, examples, role
 
 USED = [
     "Microsoft.Resources/resourceGroups",

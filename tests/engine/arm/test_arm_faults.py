@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from arm_cloud import GROUP, Cloud, code
-from arm_examples import CLUSTER_IDENTITY, HERE, NETWORK, VAULT, VNET, assignment, grant, vault_body
 
 from sandbox.arm.app import ConnectionDroppedError
+from tests.engine.arm.cloud import GROUP, Cloud, code
+from tests.engine.arm.examples import CLUSTER_IDENTITY, HERE, NETWORK, VAULT, VNET, assignment, grant, vault_body
 
 NSG = f"{NETWORK}/networkSecurityGroups/nsg"
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from arm_cloud import GROUP, TOKEN, Cloud, code
-from arm_examples import CLUSTER_IDENTITY, HERE, NETWORK, VAULT, vault_body
+
+from tests.engine.arm.cloud import GROUP, TOKEN, Cloud, code
+from tests.engine.arm.examples import CLUSTER_IDENTITY, HERE, NETWORK, VAULT, vault_body
 
 NSG = f"{NETWORK}/networkSecurityGroups/nsg"
 
@@ -91,13 +92,16 @@ def test_two_parallel_credentials_of_one_identity_meet(process: Process) -> None
     cloud.made(GROUP, HERE)
     cloud.made(CLUSTER_IDENTITY, HERE)
 
-    def write(number: int) -> int:
+    def write(number: int) -> tuple[int, str]:
         properties = {"issuer": "https://issuer.example", "subject": f"s{number}", "audiences": ["a"]}
         path = f"{CLUSTER_IDENTITY}/federatedIdentityCredentials/fic-{number}"
-        return cloud.send("PUT", path, {"properties": properties}).status_code
+        answer = cloud.send("PUT", path, {"properties": properties})
+        return answer.status_code, "" if answer.status_code == 201 else code(answer)
 
     with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(write, (1, 2))) == [201, 409]
+        first, second = sorted(pool.map(write, (1, 2)))
+    assert first == (201, "")
+    assert second == (409, "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity")
 
 
 def test_a_dropped_connection_gives_no_answer_but_may_have_been_applied(process: Process, tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from arm_cloud import GROUP, SUBSCRIPTION, Cloud, code, running
-from arm_examples import (
+
+from sandbox.arm.tenant import TENANT_ID
+from tests.engine.arm.cloud import GROUP, SUBSCRIPTION, Cloud, code, running
+from tests.engine.arm.examples import (
     ACCOUNT,
     CLUSTER,
     CLUSTER_IDENTITY,
@@ -47,8 +49,6 @@ from arm_examples import (
     system_pool,
     vault_body,
 )
-
-from sandbox.arm.tenant import TENANT_ID
 
 NAT = f"{NETWORK}/natGateways"
 PIP = f"{NETWORK}/publicIPAddresses"
@@ -151,6 +151,10 @@ BEFORE_ANYTHING = [
     ("an assignment without a GUID name", f"{GROUP}/providers/Microsoft.Authorization/roleAssignments/x", grant(GROUP_ID, SECRETS_USER, "Group"), 400, "InvalidResourceName"),
     ("a custom role of a built-in name", role(CUSTOM_ROLE), {"properties": {"roleName": "Reader", "permissions": [{}], "assignableScopes": [SUBSCRIPTION]}}, 409, "RoleDefinitionWithSameNameExists"),
     ("a custom role outside its scope", role(CUSTOM_ROLE), {"properties": {"roleName": "R", "permissions": [{}], "assignableScopes": [GROUP]}}, 400, "InvalidRoleDefinitionScope"),
+    ("a role under the id of a vault", assignment(GROUP, 9), {"properties": {"principalId": GROUP_ID, "roleDefinitionId": VAULT}}, 400, "InvalidRoleDefinitionId"),
+    ("a changed built-in role", role(SECRETS_USER), {"properties": {"roleName": "Mine", "permissions": [{}], "assignableScopes": [SUBSCRIPTION]}}, 403, "RoleDefinitionUpdateNotPermitted"),
+    ("a network below a subscription", f"{SUBSCRIPTION}/providers/Microsoft.Network/virtualNetworks/v", space("10.0.0.0/16"), 400, "InvalidResourceScope"),
+    ("a subscription that is no GUID", "/subscriptions/mine/resourceGroups/rg", HERE, 400, "InvalidSubscriptionId"),
     ("an unknown lock level", f"{GROUP}/providers/Microsoft.Authorization/locks/l", {"properties": {"level": "Maybe"}}, 400, "InvalidLock"),
     ("diagnostics without a sink", f"{GROUP}/{SETTINGS}/d", logs("AuditEvent", None), 400, "BadRequest"),
 ]  # fmt: skip
@@ -271,6 +275,8 @@ NO_NAT = system_pool(vnetSubnetID=ENDPOINTS)
 
 BEFORE_THE_CLUSTER = [
     ("no identity", {**cluster_body(), "identity": {"type": "None"}}, "ServicePrincipalNotSet"),
+    ("two identities", {**cluster_body(), "identity": {"type": "UserAssigned", "userAssignedIdentities": {CLUSTER_IDENTITY: {}, KUBELET_IDENTITY: {}}}}, "InvalidUserAssignedIdentities"),
+    ("a kubelet identity without the operator role", cluster_body(identityProfile={"kubeletidentity": {"resourceId": CLUSTER_IDENTITY}}), "CustomKubeletIdentityMissingPermissionError"),
     ("no DNS prefix", cluster_body(dnsPrefix=None), "InvalidParameter"),
     ("no pool", cluster_body(agentPoolProfiles=[]), "InvalidParameter"),
     ("no system pool", cluster_body(agentPoolProfiles=[system_pool(mode="User")]), "InvalidParameter"),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from arm_cloud import GROUP, SUBSCRIPTION, Cloud
-
 from sandbox.arm.tenant import TENANT_ID
+from tests.engine.arm.cloud import GROUP, SUBSCRIPTION, Cloud
 
 HERE = {"location": "westeurope"}
 NETWORK = f"{GROUP}/providers/Microsoft.Network"
