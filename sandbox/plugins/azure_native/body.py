@@ -38,6 +38,19 @@ def project(row: ResourceType, outputs: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def keep_shared(row: ResourceType, inputs: dict[str, Any], current: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The inputs with what other resources own inside this one (a network's subnets), where they do not name it."""
+    there = from_arm(row, current or {})
+    result = dict(inputs)
+    for path in row.shared:
+        top, _, inner = path.partition(".")
+        if not inner and top not in result and top in there:
+            result[top] = there[top]
+        if inner and inner not in result[top] and inner in there.get(top, {}):
+            result[top] = {**result[top], inner: there[top][inner]}
+    return result
+
+
 def covers(row: ResourceType, current: Mapping[str, Any], inputs: Mapping[str, Any]) -> bool:
     """Whether an ARM body holds everything that the inputs ask for, as far as ARM shows it."""
     found = project(row, from_arm(row, current))

@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 
-from sandbox.plugins.azure_native.body import covers, from_arm, plain_name, project, to_arm
+from sandbox.plugins.azure_native.body import covers, from_arm, keep_shared, plain_name, project, to_arm
 from sandbox.plugins.azure_native.check import check
 from sandbox.plugins.azure_native.client import ArmClient
 from sandbox.plugins.azure_native.configuration import Configuration
@@ -128,7 +128,7 @@ class AzureNative(Plugin):
         """
         client, plain = self._configuration.client, unwrap(inputs)
         if row.shared and not fresh:
-            plain = _keep(row, plain, client.get(resource_id, row.api_version, deadline))
+            plain = keep_shared(row, plain, client.get(resource_id, row.api_version, deadline))
 
         def is_applied(current: Mapping[str, Any]) -> bool:
             # Before an update the same values may have been there: only a fresh resource proves that it was our PUT.
@@ -199,19 +199,6 @@ def _is_azures_own(row: ResourceType, change: Change, new: Mapping[str, Any]) ->
 def _same_id(row: ResourceType, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Whether old and new would have the same ARM id; a part that is not known yet counts as the same."""
     return all(old.get(name) == new.get(name) or isinstance(new.get(name), Unknown) for name in row.parameters)
-
-
-def _keep(row: ResourceType, inputs: dict[str, Any], current: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The inputs with what other resources own inside this one (a network's subnets), where they do not name it."""
-    there = from_arm(row, current or {})
-    result = dict(inputs)
-    for path in row.shared:
-        top, _, inner = path.partition(".")
-        if not inner and top not in result and top in there:
-            result[top] = there[top]
-        if inner and inner not in result[top] and inner in there.get(top, {}):
-            result[top] = {**result[top], inner: there[top][inner]}
-    return result
 
 
 def _reset(client: ArmClient, row: ResourceType, resource_id: str, deadline: Deadline) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.plugins.azure_native.body import from_arm, to_arm
+from sandbox.plugins.azure_native.body import from_arm, keep_shared, to_arm
 from sandbox.plugins.azure_native.resource_type import ResourceType
 from sandbox.plugins.azure_native.types import TABLE
 
@@ -112,3 +112,18 @@ def test_identities_are_a_list_in_the_sdk_and_a_map_in_arm() -> None:
     row = TABLE["azure-native:containerservice:ManagedCluster"]
     identity = {"type": "UserAssigned", "userAssignedIdentities": ["/id/a"]}
     assert to_arm(row, {"identity": identity})["identity"]["userAssignedIdentities"] == {"/id/a": {}}
+
+
+def test_an_update_sends_back_the_subnets_that_other_resources_made() -> None:
+    row = TABLE["azure-native:network:VirtualNetwork"]
+    standing = {"properties": {"subnets": [{"name": "a", "properties": {"addressPrefix": "10.0.0.0/24"}}]}}
+    sent = to_arm(row, keep_shared(row, {"tags": {"a": "b"}}, standing))
+    assert sent == {"tags": {"a": "b"}, **standing}
+    assert keep_shared(row, {"subnets": []}, standing) == {"subnets": []}
+
+
+def test_an_update_sends_back_access_policies_inside_a_vaults_properties() -> None:
+    row = TABLE["azure-native:keyvault:Vault"]
+    standing = {"properties": {"accessPolicies": [{"objectId": "o"}], "tenantId": "t"}}
+    assert keep_shared(row, {"properties": {"tenantId": "t"}}, standing) == standing
+    assert keep_shared(row, {"properties": {"tenantId": "t"}}, None) == {"properties": {"tenantId": "t"}}
