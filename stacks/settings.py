@@ -230,7 +230,7 @@ class Settings(Model):
     """What `stacks.load` returns: one environment."""
 
     stack: Annotated[str, StringConstraints(pattern=STACK_PATTERN, max_length=16)]
-    """Name of the Pulumi stack; not written in the file, its name says it. Without hyphens, since the stack `dev-x` with
+    """Name of the Pulumi stack; not written in the file, its name says it. Without hyphens: else the stack `dev-x` with
     tenant `y` and the stack `dev` with tenant `x-y` would ask Azure for vaults of one name."""
     class_: EnvironmentClass = Field(alias="class")
     """How much the environment matters: `sandbox`, `lower` or `higher`; decides the defaults."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from stacks.rules import cluster, database, environment, grants, names, network, tenants, trust
+from stacks.rules import azure, cluster, database, environment, grants, names, network, tenants, trust
 from stacks.rules.rule import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
     *environment.RULES,
+    *azure.RULES,
     *network.RULES,
     *cluster.RULES,
     *database.RULES,

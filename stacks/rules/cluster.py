@@ -1,4 +1,4 @@
-"""Rules of region, cluster, versions and images."""
+"""Rules of cluster, versions and images."""
 
 from __future__ import annotations
 
@@ -8,25 +8,12 @@ from typing import Final
 
 from stacks import versions
 from stacks.errors import Problem
-from stacks.regions import REGIONS
 from stacks.rules.rule import Rule
 from stacks.settings import EnvironmentClass, Image, Settings
-from stacks.wording import nearest, shown
+from stacks.wording import shown
 
 WIDEST_PREFIX: Final = 8
 """A range of callers or destinations wider than a /8 is the internet by another name (two /1 are 0.0.0.0/0)."""
-
-
-def region_is_known(settings: Settings) -> Iterator[Problem]:
-    location = settings.azure.location
-    if location not in REGIONS:
-        guess = nearest(location, sorted(REGIONS))
-        yield Problem(
-            path="azure.location",
-            value=location,
-            rule="a public region of Azure (`az account list-locations`)",
-            action=f"did you mean `{guess}`?" if guess else "choose one",
-        )
 
 
 def pools_have_room(settings: Settings) -> Iterator[Problem]:
@@ -139,7 +126,6 @@ def _relative(repository: str) -> str:
 
 
 RULES: Final = (
-    Rule(region_is_known, reads=("azure.location",)),
     Rule(pools_have_room, reads=("kubernetes.systemPool", "kubernetes.taskPool")),
     Rule(public_api_server_has_ranges, reads=("class", "kubernetes.private", "kubernetes.authorizedRanges")),
     Rule(callers_are_not_everybody, reads=("kubernetes.authorizedRanges",)),

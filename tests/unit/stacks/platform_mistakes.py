@@ -93,13 +93,38 @@ ADDRESSES: Final[dict[str, Mistake]] = {
     ),
 }
 
-CLUSTER: Final[dict[str, Mistake]] = {
+AZURE: Final[dict[str, Mistake]] = {
     "a region that does not exist": Mistake(
         "lower", {"azure.location": "westeurop"}, "azure.location", "westeurop", "public region", "`westeurope`?"
     ),
     "a region unlike any": Mistake(
         "lower", {"azure.location": "mars"}, "azure.location", "mars", "az account list-locations", "choose one"
     ),
+    "a tag of the platform's own": Mistake(
+        "lower", {"tags": {"Tenant": "me"}}, "tags.Tenant", "me", "none of the platform's own tags: class,", "another"
+    ),
+    "a tag with a forbidden character": Mistake(
+        "lower", {"tags": {"cost/centre": "1"}}, "tags.cost/centre", "1", "without < > %", "leave these"
+    ),
+    "a tag with a long value": Mistake(
+        "lower",
+        {"tags": {"note": "x" * 257}},
+        "tags.note",
+        f"{'x' * 80}… (257 characters)",
+        "a value of at most 256",
+        "shorten it",
+    ),
+    "more tags than a resource has": Mistake(
+        "lower",
+        {"tags": {f"t{number}": "1" for number in range(45)}},
+        "tags",
+        "a map of 45 keys",
+        "at most 44; a resource has 50, 6 of them the platform's",
+        "remove some",
+    ),
+}
+
+CLUSTER: Final[dict[str, Mistake]] = {
     "a pool's minimum above its maximum": Mistake(
         "lower",
         {"kubernetes.taskPool": {"minimum": 9, "maximum": 8}},

@@ -12,6 +12,7 @@ from tests.unit.stacks.samples import OF_CLASS, TENANT, problems, raw, tenants
 
 MISTAKES: dict[str, Mistake] = {
     **platform_mistakes.ADDRESSES,
+    **platform_mistakes.AZURE,
     **platform_mistakes.CLUSTER,
     **platform_mistakes.DATABASE,
     **platform_mistakes.CLASSES,
@@ -69,6 +70,7 @@ ALLOWED: dict[str, dict[str, object]] = {
     "a folder of images, and a digest": {
         "tenants.weather.allowedImages": ["contoso.azurecr.io/maps/*", f"ariel/tool@sha256:{'a' * 64}"]
     },
+    "as many tags as Azure takes": {"tags": {f"t{number}": "x" * 256 for number in range(44)}},
     "egress to a wide range": {"tenants.weather.egress": [{"cidr": "51.0.0.0/8", "port": 443}]},
     "two ports of one destination": {
         "tenants.weather.egress": [{"cidr": "10.0.32.0/28", "port": 1521}, {"cidr": "10.0.32.0/28", "port": 1522}]
@@ -84,6 +86,10 @@ ALLOWED: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize("changes", ALLOWED.values(), ids=ALLOWED.keys())
 def test_what_is_just_allowed_is_accepted(changes: dict[str, object]) -> None:
     load("dev", raw("lower", changes))
+
+
+def test_two_weeks_of_backups_are_enough_in_higher() -> None:
+    load("prod", raw("higher", {"database": {"backupDays": 14}}))
 
 
 def test_code_may_travel_unencrypted_inside_a_sandbox() -> None:
