@@ -47,7 +47,7 @@ def state(inputs: Mapping[str, Any], live: Mapping[str, Any], manager: str, kept
     outputs["__inputs"] = conceal(plain, inputs)
     outputs["__fieldManager"] = manager
     outputs["__initialApiVersion"] = str(live["apiVersion"])
-    differing = _normalised(comparable(plain), live) if kept is None else dict(kept)
+    differing = normalised(comparable(plain), live) if kept is None else dict(kept)
     return outputs | ({_NORMALISED: differing} if differing else {})
 
 
@@ -117,12 +117,15 @@ def value_at(value: Any, path: Path) -> Any:
     return value
 
 
-def _normalised(sent: Any, live: Any, path: Path = ()) -> dict[str, dict[str, Any]]:
-    """Where `live` differs from `sent` in form only: a zero value that the server drops, a quantity written anew."""
+def normalised(sent: Any, live: Any, path: Path = ()) -> dict[str, dict[str, Any]]:
+    """Where `live` differs from `sent` in form only: a zero value that the server drops, a quantity written anew.
+
+    `sent` in its comparable form. Keys are rendered paths; without `answered` the server dropped the value.
+    """
     if isinstance(sent, Mapping) and isinstance(live, Mapping):
-        parts = [_normalised(value, live.get(key), (*path, key)) for key, value in sent.items()]
+        parts = [normalised(value, live.get(key), (*path, key)) for key, value in sent.items()]
     elif isinstance(sent, list) and isinstance(live, list):
-        parts = [_normalised(one, other, (*path, at)) for at, (one, other) in enumerate(zip(sent, live, strict=False))]
+        parts = [normalised(one, other, (*path, at)) for at, (one, other) in enumerate(zip(sent, live, strict=False))]
     elif live is None and _is_zero(sent) and sent is not None:
         return {render(path): {"sent": sent}}
     elif sent != live and quantities.same(sent, live):

@@ -140,7 +140,9 @@ class KubernetesPlugin(Plugin):
     ) -> Any:
         inputs = checkpoint.pruned(live, checkpoint.comparable(known)) if known else imported(live)
         manager = manager_of(request.urn, inputs, old.manager)
-        outputs = checkpoint.state(checkpoint.conceal(inputs, known), live, manager, old.normalised)
+        # A killed create left inputs without outputs: what the server answered then is what it says now.
+        forms = old.normalised if old.live else checkpoint.normalised(checkpoint.comparable(known), live)
+        outputs = checkpoint.state(checkpoint.conceal(inputs, known), live, manager, forms)
         unready = self._objects.unready(inputs, live)
         if unready:
             raise IncompleteError(request.id, f"{_what(live)}: {'; '.join(unready)}", outputs, outputs["__inputs"])

@@ -87,6 +87,16 @@ def test_drift_in_an_own_field_is_shown_and_repaired_and_other_fields_are_left_a
     driver.delete(made)
 
 
+def test_a_switch_that_was_off_and_was_taken_away_is_drift(driver: Driver, space: str) -> None:
+    wanted = {"metadata": {"name": "tokenless", "namespace": space}, "automountServiceAccountToken": False}
+    made = driver.create("core/v1:ServiceAccount", wanted)
+    patched(driver, f"/api/v1/namespaces/{space}/serviceaccounts/tokenless", {"automountServiceAccountToken": None})
+    refreshed = driver.refresh(made)
+    assert refreshed is not None
+    assert list(driver.diff(refreshed, wanted).detailedDiff) == ["automountServiceAccountToken"]
+    driver.delete(made)
+
+
 def test_a_field_owned_by_somebody_else_is_not_silently_taken(driver: Driver, space: str) -> None:
     made = driver.create(CONFIG_MAP, config_map(space, "owned", a="1"))
     theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "owned"}, "data": {"b": "theirs"}}
