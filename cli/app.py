@@ -13,6 +13,7 @@ from rich.prompt import Confirm
 
 from cli import console, tables
 from cli.doctor import doctor_command
+from cli.options import AsJson, Live, Stack, Target, Yes
 from cli.plan import Plan
 from cli.session import Session, open_session
 from cli.tenants import tenant_app
@@ -21,12 +22,6 @@ from stacks.errors import ArielError, Problem, UsageError
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=__doc__)
 app.add_typer(tenant_app, name="tenant")
 app.command("doctor")(doctor_command)
-
-Stack = Annotated[str, typer.Option("--stack", "-s", help="Name of the stack: Pulumi.<name>.yaml.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, messages on stderr.")]
-Live = Annotated[bool, typer.Option("--live", help="On the real Azure; without it, on the sandbox's emulated one.")]
-Target = Annotated[list[str] | None, typer.Option("--target", help="URN to work on; may be given more than once.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def run() -> int:

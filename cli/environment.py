@@ -16,7 +16,7 @@ LOCK = ROOT / "requirements.lock"
 OLDEST = (3, 11)
 
 
-def main():
+def main() -> int:
     if sys.version_info < OLDEST:
         return refuse(
             "python3", sys.version.split()[0], "3.11 or newer", "install it, then `make PYTHON=python3.12 up`"
@@ -39,10 +39,10 @@ def main():
     return 0
 
 
-def pinned(name):
+def pinned(name: str) -> str:
     """The lines of one package in the lock file, with its hashes."""
-    lines, taken = LOCK.read_text().splitlines(), []
-    for line in lines:
+    taken: list = []
+    for line in LOCK.read_text().splitlines():
         if line.startswith(name + "==") or (taken and line.startswith("    --hash")):
             taken.append(line)
         elif taken:
@@ -50,7 +50,7 @@ def pinned(name):
     return "\n".join(taken).rstrip("\\ ") + "\n"
 
 
-def step(label, command):
+def step(label: str, command: list) -> bool:
     """Runs it, with its elapsed seconds on one line; False where it failed."""
     print(f"  {label} ...", end="", flush=True)
     begun = time.monotonic()
@@ -59,7 +59,7 @@ def step(label, command):
     return good
 
 
-def refuse(path, value, rule, action):
+def refuse(path: str, value: str, rule: str, action: str) -> int:
     print(f"error {path}: {value}\n  rule:   {rule}\n  action: {action}", file=sys.stderr)
     return 1
 

@@ -56,7 +56,7 @@ def build_cluster_platform(settings: Settings, azure: AzurePlatform, cluster: ku
         "admission",
         AdmissionArgs(
             scheduler_account=SCHEDULER_ACCOUNT,
-            token_audience=AUDIENCE,
+            audience=AUDIENCE,
             deployer_groups=(settings.azure.admin_group_id, LOCAL_ADMINISTRATORS),
         ),
         opts,
