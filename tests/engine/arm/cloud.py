@@ -89,6 +89,11 @@ class Cloud:
         assert found.status_code == 200, found.text
         return dict(found.json())
 
+    def fingerprint(self) -> dict[str, str]:
+        """Id -> version of everything that stands (in-process clouds only)."""
+        store = self.client.app.state.service.store  # type: ignore[attr-defined]
+        return {key: resource.etag for key, resource in store.resources.items()}
+
     def everything(self) -> list[dict[str, Any]]:
         return list(self.client.get("/_sandbox/resources").json())
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,6 +87,48 @@ def test_every_writable_type_has_an_example() -> None:
 def test_every_rule_set_names_its_source_and_its_api_versions(spec: Any) -> None:
     assert len(spec.source) > 10
     assert spec.api_versions
+
+
+SDK_MODULES = {
+    "Microsoft.Resources": ["resources"],
+    "Microsoft.Network": ["network", "privatedns", "dnsresolver"],
+    "Microsoft.OperationalInsights": ["operationalinsights"],
+    "Microsoft.Insights": ["monitor"],
+    "Microsoft.Storage": ["storage"],
+    "Microsoft.ContainerRegistry": ["containerregistry"],
+    "Microsoft.KeyVault": ["keyvault"],
+    "Microsoft.DBforPostgreSQL": ["dbforpostgresql"],
+    "Microsoft.ManagedIdentity": ["managedidentity"],
+    "Microsoft.Authorization": ["authorization"],
+    "Microsoft.ContainerService": ["containerservice"],
+}
+
+
+KEYS_OF_MAPS = {"omsagent", "kubeletidentity", "config", "logAnalyticsWorkspaceResourceID"}
+WIRE_NAMES = {"networkAcls", "supportsHttpsTrafficOnly"}
+"""Names on ARM's wire for which the SDK has others (networkRuleSet, enableHttpsTrafficOnly of storage accounts)."""
+
+
+@cache
+def sdk_names(module: str) -> frozenset[str]:
+    """Wire names of all properties in a module of the azure-native SDK, read from its source without importing it."""
+    found = importlib.util.find_spec("pulumi_azure_native")
+    assert found is not None
+    assert found.origin is not None
+    text = "".join(file.read_text() for file in (Path(found.origin).parent / module).glob("*.py"))
+    named = re.findall(r'@pulumi\.getter\(name="(\w+)"\)', text)
+    plain = re.findall(r"@pulumi\.getter\n\s+def (\w+)", text)
+    return frozenset([*named, *plain])
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.type)
+def test_a_rule_for_a_misspelt_property_would_never_bite(spec: Any) -> None:
+    paths = [rule.path for rule in (*spec.fields, *spec.references)]
+    modules = SDK_MODULES[spec.type.split("/")[0]]
+    known = {"properties"} | KEYS_OF_MAPS | WIRE_NAMES
+    known |= {name for module in modules for name in sdk_names(module)}
+    steps = {step.removesuffix("[]").removesuffix("{}") for path in paths for step in path.split(".")}
+    assert steps - known == set()
 
 
 def test_everything_reads_back_as_it_was_written(bare: Cloud) -> None:
