@@ -47,7 +47,7 @@ def create_app(
     service = Service(folder, settings or Settings(tenant_id=TENANT_ID), schedule or Schedule(), clock)
     face = _Face(service, token)
     routes = [*admin_routes(service, face.signed_in), Route("/{path:path}", face.arm, methods=METHODS)]
-    app = Starlette(routes=routes)
+    app = Starlette(routes=routes, exception_handlers={Exception: _internal_error})
     app.state.service = service
     return app
 
@@ -66,26 +66,29 @@ class _Face:
             raise ArmError(401, "InvalidAuthenticationToken", "The access token is invalid.")
 
     async def arm(self, request: Request) -> Response:
+        """One request from sign-in to log; in the log, status 0 is a request that got no answer."""
         started, number = time.monotonic(), str(uuid.uuid4())
         correlation = request.headers.get("x-ms-correlation-request-id") or number
-        code = ""
+        status, code = 0, ""
         try:
             response = await self._answer(request)
+            status = response.status_code
         except ArmError as error:
-            code = error.code
             response = JSONResponse(error.body(), error.status, headers=_retry(error.retry_after))
+            status, code = error.status, error.code
+        finally:
+            self._service.log.write(
+                time=time.time(),
+                method=request.method,
+                path=request.url.path,
+                query=request.url.query,
+                status=status,
+                code=code,
+                milliseconds=round((time.monotonic() - started) * 1000, 1),
+                correlation=correlation,
+            )
         response.headers["x-ms-request-id"] = number
         response.headers["x-ms-correlation-request-id"] = correlation
-        self._service.log.write(
-            time=time.time(),
-            method=request.method,
-            path=request.url.path,
-            query=request.url.query,
-            status=response.status_code,
-            code=code,
-            milliseconds=round((time.monotonic() - started) * 1000, 1),
-            correlation=correlation,
-        )
         return response
 
     async def _answer(self, request: Request) -> Response:
@@ -129,6 +132,11 @@ class _Face:
             raise ArmError(500, fault.settings["code"], fault.settings["message"])
         if fault.action == "drop" and fault.settings["when"] == "after":
             await _drop(request)
+
+
+async def _internal_error(_: Request, error: Exception) -> Response:
+    """A mistake in a rule is answered as ARM answers its own; the server reports it."""
+    return JSONResponse(ArmError(500, "InternalServerError", f"{type(error).__name__} in the emulator.").body(), 500)
 
 
 async def _body(request: Request) -> Any:

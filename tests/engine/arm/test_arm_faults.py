@@ -144,3 +144,11 @@ def test_a_reset_leaves_an_empty_cloud(cloud: Cloud) -> None:
     assert cloud.everything() == []
     cloud.made(GROUP, HERE)
     cloud.made(VAULT, vault_body())
+
+
+def test_a_request_without_an_answer_is_in_the_log_all_the_same(cloud: Cloud) -> None:
+    schedule(cloud, {"match": {"method": "PUT"}, "action": "drop"})
+    with pytest.raises(ConnectionDroppedError):
+        cloud.put(VAULT, vault_body())
+    last = cloud.client.get("/_sandbox/requests").json()[-1]
+    assert (last["method"], last["path"], last["status"]) == ("PUT", VAULT, 0)
