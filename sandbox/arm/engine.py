@@ -107,6 +107,10 @@ class Engine:
         if target is None:
             if path.type == RESOURCE_GROUP:
                 raise GROUP_NOT_FOUND.error(group=path.name)
+            if self.world.find(path) is not None:
+                raise ArmError(
+                    400, "OperationNotAllowed", f"'{path.text}' belongs to the service and cannot be deleted."
+                )
             return Answer(status=204)
         if target.state == DELETING:
             return Answer(status=202, operation=self.world.busy(target.key))

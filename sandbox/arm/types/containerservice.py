@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -26,6 +27,7 @@ from sandbox.arm.world import World
 MAINTENANCE = "Microsoft.ContainerService/managedClusters/maintenanceConfigurations"
 ASSIGN = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"
 ZONE_WRITE = "Microsoft.Network/privateDnsZones/write"
+NETWORK_JOIN = "Microsoft.Network/virtualNetworks/join/action"
 SCHEDULES = ("aksManagedAutoUpgradeSchedule", "aksManagedNodeOSUpgradeSchedule")
 NETWORK_MEMBERS = (
     "networkPlugin",
@@ -98,12 +100,30 @@ def _identity_has_its_roles(change: Change) -> None:
             f"assign kubelet identity {kubelet}.",
             "CustomKubeletIdentityMissingPermissionError",
         )
+    _own_zone_is_open(change, principals)
+
+
+def _own_zone_is_open(change: Change, principals: list[str]) -> None:
+    """Source: private AKS cluster with own DNS zone: its name, and roles on the zone and on the network."""
     zone = change.get("properties.apiServerAccessProfile.privateDNSZone") or "system"
-    if zone.startswith("/") and not any(may(change.world, one, ZONE_WRITE, parse(zone)) for one in principals):
+    if not zone.startswith("/"):
+        return
+    name, region = zone.rsplit("/", 1)[-1].lower(), change.body["location"]
+    if not re.fullmatch(rf"([a-z0-9-]+\.)?(private|privatelink)\.{region}\.azmk8s\.io", name):
         raise change.invalid(
-            f"The cluster's identity needs the role Private DNS Zone Contributor on {zone}.",
-            "CustomPrivateDNSZoneMissingPermissionError",
+            f"The private DNS zone must be named privatelink.{region}.azmk8s.io, private.{region}.azmk8s.io or a "
+            f"subzone of one, not {name}.",
+            "InvalidCustomPrivateDNSZoneName",
         )
+    subnets = [pool.get("properties.vnetSubnetID") for pool in _inline(change)]
+    networks = [parse(subnet).parent for subnet in subnets if subnet]
+    needed = [(ZONE_WRITE, parse(zone)), *((NETWORK_JOIN, network) for network in networks if network is not None)]
+    for action, where in needed:
+        if not any(may(change.world, principal, action, where) for principal in principals):
+            raise change.invalid(
+                f"The cluster's identity must be allowed {action} on {where.text}.",
+                "CustomPrivateDNSZoneMissingPermissionError",
+            )
 
 
 def _version_moves_one_step(change: Change) -> None:

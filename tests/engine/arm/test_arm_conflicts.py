@@ -311,6 +311,27 @@ def test_public_addresses_run_out(cloud: Cloud) -> None:
     assert len({answer.json()["properties"]["ipAddress"] for answer in answers}) == 254
 
 
+def test_a_private_cluster_needs_roles_on_its_zone_and_on_the_network(bare: Cloud) -> None:
+    build(bare, until=CLUSTER)
+    zone = f"{NETWORK}/privateDnsZones/privatelink.westeurope.azmk8s.io"
+    bare.made(zone, {"location": "global"})
+    body = cluster_body(apiServerAccessProfile={"enablePrivateCluster": True, "privateDNSZone": zone})
+    principal = bare.get(CLUSTER_IDENTITY).json()["properties"]["principalId"]
+    for number, scope in enumerate((zone, VNET), start=40):
+        assert code(bare.put(CLUSTER, body)) == "CustomPrivateDNSZoneMissingPermissionError"
+        bare.made(assignment(scope, number), grant(principal, NETWORK_CONTRIBUTOR))
+    made = bare.made(CLUSTER, body)
+    assert made["properties"]["privateFQDN"].endswith(".privatelink.westeurope.azmk8s.io")
+
+
+def test_what_exists_by_itself_cannot_be_deleted(bare: Cloud) -> None:
+    build(bare, until=CLUSTER)
+    assert code(bare.delete(f"{SERVER}/databases/azure_sys")) == "OperationNotAllowed"
+    builtin = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{SECRETS_USER}"
+    assert code(bare.delete(builtin)) == "OperationNotAllowed"
+    assert bare.get(builtin).json()["properties"]["roleName"] == "Key Vault Secrets User"
+
+
 def test_endpoints_of_one_subnet_get_addresses_of_their_own(bare: Cloud) -> None:
     build(bare, until=SERVER)
     taken = {

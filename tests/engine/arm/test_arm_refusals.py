@@ -271,6 +271,7 @@ BEFORE_THE_SERVER = [
     ("a network in another region", {**server_body(), "location": "eastus"}, "InvalidVirtualNetworkRegion"),
 ]  # fmt: skip
 
+API_ZONE = f"{NETWORK}/privateDnsZones/privatelink.westeurope.azmk8s.io"
 NO_NAT = system_pool(vnetSubnetID=ENDPOINTS)
 
 BEFORE_THE_CLUSTER = [
@@ -292,7 +293,8 @@ BEFORE_THE_CLUSTER = [
     ("local accounts off without Entra", cluster_body(aadProfile=None), "InvalidParameter"),
     ("workload identity without issuer", cluster_body(oidcIssuerProfile={"enabled": False}), "WorkloadIdentityRequiresOIDCIssuer"),
     ("allowed ranges on a private cluster", cluster_body(apiServerAccessProfile={"enablePrivateCluster": True, "authorizedIPRanges": ["192.0.2.0/24"]}), "InvalidAuthorizedIPRanges"),
-    ("a zone without its role", cluster_body(apiServerAccessProfile={"enablePrivateCluster": True, "privateDNSZone": VAULT_ZONE}), "CustomPrivateDNSZoneMissingPermissionError"),
+    ("a zone of another name than the API server's", cluster_body(apiServerAccessProfile={"enablePrivateCluster": True, "privateDNSZone": VAULT_ZONE}), "InvalidCustomPrivateDNSZoneName"),
+    ("a zone without its role", cluster_body(apiServerAccessProfile={"enablePrivateCluster": True, "privateDNSZone": API_ZONE}), "CustomPrivateDNSZoneMissingPermissionError"),
     ("a kubelet identity that is not there", cluster_body(identityProfile={"kubeletidentity": {"resourceId": f"{KUBELET_IDENTITY}x"}}), "InvalidResourceReference"),
     ("an identity that is not there", {**cluster_body(), "identity": {"type": "UserAssigned", "userAssignedIdentities": {f"{CLUSTER_IDENTITY}x": {}}}}, "FailedIdentityOperation"),
     ("a subnet without its role", cluster_body(agentPoolProfiles=[NO_NAT], networkProfile={}), "SubnetMissingPermission"),
