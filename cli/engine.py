@@ -11,6 +11,7 @@ from typing import Any
 from pulumi import automation
 from pulumi.automation import EngineEvent
 
+from cli.adoption import Adoptions, adopting
 from cli.plan import Plan
 from stacks.errors import EngineError, Problem
 
@@ -27,6 +28,7 @@ class Engine:
 
     def __init__(self, stack: str, work_dir: Path, environment: Mapping[str, str], program: Callable[[], None]) -> None:
         self.name = stack
+        self._program = program
         self._work_dir = work_dir
         # The engine's command is looked up on our own PATH.
         os.environ["PATH"] = environment.get("PATH", os.environ.get("PATH", os.defpath))
@@ -36,6 +38,10 @@ class Engine:
             program=program,
             opts=automation.LocalWorkspaceOptions(work_dir=str(work_dir), env_vars=dict(environment)),
         )
+
+    def adopt(self, adoptions: Adoptions) -> None:
+        """Lets the next runs import these instead of making them."""
+        self._stack.workspace.program = adopting(self._program, adoptions)
 
     def preview(self, on_event: OnEvent | None = None, **options: Any) -> Plan:
         """What `up` would do. `options` go to the Automation API (`target`, `refresh`, ...)."""
@@ -56,6 +62,15 @@ class Engine:
     def outputs(self) -> dict[str, Any]:
         """Exports of the last `up`, name -> value; secret ones in clear, so never print the whole."""
         return {name: output.value for name, output in self._stack.outputs().items()}
+
+    def ids_of(self, kind: str) -> dict[str, str]:
+        """Logical name -> id of the state's resources of one type."""
+        state = self.export_state().deployment or {}
+        return {
+            resource["urn"].rsplit("::", 1)[-1]: resource["id"]
+            for resource in state.get("resources") or []
+            if resource["type"] == kind and "id" in resource
+        }
 
     def export_state(self) -> automation.Deployment:
         return self._stack.export_stack()

@@ -28,7 +28,7 @@ def main() -> int:
         installer.write(pinned("uv"))
         installer.flush()
         pip = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", installer.name]
-        uv = [str(FOLDER / "bin" / "uv"), "pip", "install", "--quiet", "--python", python]
+        uv = [str(FOLDER / "bin" / "uv"), "pip", "install", "--quiet", "--compile-bytecode", "--python", python]
         done = (
             step("installer", pip)
             and step("locked packages", [*uv, "--require-hashes", "--requirement", str(LOCK)])

@@ -1,9 +1,94 @@
-"""After a killed engine: what it left behind is put right before the next one starts."""
+"""After a killed engine: what it left behind is put right before the next one starts.
+
+A killed engine leaves two things: the lock of the backend, and resources of which its state knows only that it had
+asked for them.
+"""
 
 from __future__ import annotations
 
-from cli.engine import Engine
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cli.azure import Azure
+from cli.engine import PROJECT_NAME, Engine
+from sandbox.plugins.azure_native.types import TABLE
+
+CREATING = "creating"
 
 
-def recover(engine: Engine) -> None:
-    """Nothing to do where the last run ended by itself."""
+def release_stale_lock(engine: Engine, backend: Path) -> bool:
+    """Removes the lock of a file backend whose engine no longer lives; whether there was one.
+
+    A lock names its process and host; one of another host, or of a living engine, is left alone.
+    """
+    locks = list((backend / ".pulumi" / "locks" / "organization" / PROJECT_NAME / engine.name).glob("*.json"))
+    stale = bool(locks) and all(_is_stale(json.loads(lock.read_text())) for lock in locks)
+    if stale:
+        engine.release_lock()
+    return stale
+
+
+def settle_pending_creates(engine: Engine, azure: Azure, subscription_id: str) -> list[str]:
+    """Takes interrupted creates into the state, where a refresh keeps what was really made and drops the rest.
+
+    Returns the URNs of those that were asked for. Creates whose id nobody can know beforehand are only taken off the
+    list: a random value is nowhere but in the state, and a half-installed Helm release is mended by its next install.
+    """
+    exported = engine.export_state()
+    state = exported.deployment or {}
+    pending = state.get("pending_operations") or []
+    if not pending:
+        return []
+    asked = list(_asked_for(pending, azure, subscription_id))
+    state["resources"] = [*(state.get("resources") or []), *asked]
+    state["pending_operations"] = []
+    engine.import_state(exported)
+    urns = [resource["urn"] for resource in asked]
+    if urns:
+        engine.refresh(target=urns)
+    return urns
+
+
+def _asked_for(pending: list[Any], azure: Azure, subscription_id: str) -> Iterator[dict[str, Any]]:
+    for operation in pending:
+        resource = operation["resource"]
+        resource_id = None
+        if operation["type"] == CREATING:
+            resource_id = _azure_id(resource, azure, subscription_id) or _kubernetes_id(resource)
+        if resource_id is not None:
+            yield {**resource, "id": resource_id, "custom": True, "outputs": resource.get("inputs", {})}
+
+
+def _azure_id(resource: dict[str, Any], azure: Azure, subscription_id: str) -> str | None:
+    kind = TABLE.get(resource["type"])
+    if kind is None:
+        return None
+    resource_id = kind.resource_id({**resource.get("inputs", {}), "subscriptionId": subscription_id})
+    azure.find(resource_id, kind.api_version)  # waits for an operation that goes on in Azure
+    return resource_id
+
+
+def _kubernetes_id(resource: dict[str, Any]) -> str | None:
+    """`namespace/name`, or the name alone where the object belongs to no namespace."""
+    package, _, kind = resource["type"].partition(":")
+    if package != "kubernetes" or kind.startswith("helm.sh/"):
+        return None
+    metadata = resource.get("inputs", {}).get("metadata", {})
+    return "/".join(part for part in (metadata.get("namespace"), metadata.get("name")) if part)
+
+
+def _is_stale(lock: dict[str, Any]) -> bool:
+    if lock.get("hostname") != socket.gethostname():
+        return False
+    try:
+        os.kill(int(lock["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    command = Path(f"/proc/{lock['pid']}/cmdline")
+    return command.exists() and b"pulumi" not in command.read_bytes()

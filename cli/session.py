@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from cli import console
+from cli.azure import Azure
 from cli.engine import Engine, OnEvent, underlying_command
 from cli.plan import Plan
 from cli.project import find_root
-from cli.recovery import recover
+from cli.recovery import release_stale_lock, settle_pending_creates
+from cli.vaults import VAULT, adopt_vaults, purge_deleted
 from cli.workspace import sandbox_workspace, stack_file
 from sandbox import toolchain
 from sandbox.lifecycle import Sandbox
@@ -83,12 +85,17 @@ class Session:
         return self._watched("preview", lambda seen: self.engine.preview(seen, **options))
 
     def up(self, options: dict[str, Any]) -> Plan:
-        recover(self.engine)
-        return self._watched("up", lambda seen: self.engine.up(seen, **options))
+        vaults = self._recover()
+        self.engine.adopt(adopt_vaults(self.settings, vaults, self._azure))
+        plan = self._watched("up", lambda seen: self.engine.up(seen, **options))
+        self._purge(plan, vaults)
+        return plan
 
     def destroy(self) -> Plan:
-        recover(self.engine)
-        return self._watched("destroy", self.engine.destroy)
+        vaults = self._recover()
+        plan = self._watched("destroy", self.engine.destroy)
+        self._purge(plan, vaults)
+        return plan
 
     def outputs(self) -> dict[str, Any]:
         return self.engine.outputs()
@@ -106,6 +113,25 @@ class Session:
         if not self.sandbox.paths.backend.exists():
             return {}
         return dict(self.engine.outputs().get("tenants", {}))
+
+    @cached_property
+    def _azure(self) -> Azure:
+        if self.live:
+            return Azure()
+        arm = self.sandbox.arm
+        return Azure(arm.endpoint, lambda: arm.token)
+
+    def _recover(self) -> dict[str, str]:
+        """Puts right what a killed engine left; returns the state's vaults, logical name -> id."""
+        if not self.live and release_stale_lock(self.engine, self.sandbox.paths.backend):
+            console.err.print("note: the last run was killed; its lock is released")
+        for urn in settle_pending_creates(self.engine, self._azure, self.settings.azure.subscription_id):
+            console.err.print(f"note: a killed run was making {urn}; taken over as it is found", markup=False)
+        return self.engine.ids_of(VAULT)
+
+    def _purge(self, plan: Plan, vaults: dict[str, str]) -> None:
+        for name in purge_deleted(self.settings, plan, vaults, self._azure):
+            console.err.print(f"note: vault {name} is purged, its name is free again")
 
     def _watched(self, verb: str, work: Callable[[OnEvent], Plan]) -> Plan:
         where = "Azure" if self.live else "the sandbox"

@@ -28,6 +28,7 @@ from components.resource_group import ResourceGroup, ResourceGroupArgs
 from components.role_assignment import assign_role
 from components.vault import Access, Vault, VaultArgs
 from components.workspace import Workspace, WorkspaceArgs
+from infra.vaults import PLATFORM_VAULT, trust_vault
 from stacks import addressing, capacity
 from stacks.naming import Kind, Names
 from stacks.settings import EnvironmentClass, Settings
@@ -122,7 +123,7 @@ def build_azure_platform(settings: Settings, azure: azure_native.Provider) -> Az
         role="Key Vault Secrets Officer", principal_id=settings.azure.admin_group_id, principal_type="Group"
     )
     vault = Vault(
-        "platform-vault", _vault(settings, data, "platform", {"engineers": engineers}, vault_network, workspace), opts
+        PLATFORM_VAULT, _vault(settings, data, "platform", {"engineers": engineers}, vault_network, workspace), opts
     )
     cluster = Cluster(
         "cluster",
@@ -214,7 +215,9 @@ def build_azure_platform(settings: Settings, azure: azure_native.Provider) -> Az
         registry=registry,
         vault=vault,
         shared_vaults={
-            group: Vault(f"trust-{group}", _vault(settings, data, f"trust-{group}", {}, vault_network, workspace), opts)
+            group: Vault(
+                trust_vault(group), _vault(settings, data, trust_vault(group), {}, vault_network, workspace), opts
+            )
             for group in settings.trust_groups
         },
         database=database,

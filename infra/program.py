@@ -11,6 +11,7 @@ from infra.config import current_settings
 from infra.exports import export_platform, export_tenants
 from infra.tenant_azure import build_tenant_azure
 from infra.tenant_cluster import build_tenant_cluster
+from stacks.naming import Kind
 
 
 def program() -> None:
@@ -21,7 +22,14 @@ def program() -> None:
     )
     azure_platform = build_azure_platform(settings, azure)
     cluster = kubernetes.Provider(
-        "cluster", kubeconfig=azure_platform.cluster.kubeconfig, enable_server_side_apply=True
+        "cluster",
+        kubeconfig=azure_platform.cluster.kubeconfig,
+        # Known before the cluster is: without it a new or unknown address would replace everything inside.
+        cluster_identifier=azure_platform.placement.names.of(Kind.CLUSTER),
+        enable_server_side_apply=True,
+        # Changed data is an update; a ConfigMap or Secret that is deleted and made anew would stop its readers.
+        enable_config_map_mutable=True,
+        enable_secret_mutable=True,
     )
     cluster_platform = build_cluster_platform(settings, azure_platform, cluster)
     export_platform(settings, azure_platform, cluster_platform)

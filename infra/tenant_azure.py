@@ -18,6 +18,7 @@ from components.role_assignment import assign_role
 from components.triggerer import NAME as TRIGGERER_ACCOUNT
 from components.vault import Access, Vault, VaultArgs
 from infra.azure_platform import AzurePlatform
+from infra.vaults import tenant_vault
 from stacks import naming
 from stacks.settings import Settings
 from stacks.tenant import Grant, Tenant
@@ -112,7 +113,7 @@ def _vault(
         access["pipelines"] = Access(role=VAULT_WRITER, principal_id=settings.vault.ci_group_id, principal_type="Group")
     if tenant.secrets.trust_group is None:
         return Vault(
-            f"{slug}-vault",
+            tenant_vault(slug),
             VaultArgs(
                 placement=platform.data.tagged(tenant=slug, owner=tenant.owner),
                 endpoint_placement=group,

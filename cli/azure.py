@@ -1,0 +1,73 @@
+"""The few questions that `ariel` itself asks of Azure Resource Manager, beside what the engine's provider does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from stacks.errors import EngineError, Problem
+
+MANAGEMENT = "https://management.azure.com"
+SETTLED = (None, "Succeeded", "Failed", "Canceled")
+"""Provisioning states that no longer change by themselves."""
+POLL_SECONDS = 1.0
+
+
+def live_token() -> str:
+    """A token of whoever is signed in: the Azure CLI's user, or the pipeline's federated identity."""
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential().get_token(f"{MANAGEMENT}/.default").token
+
+
+class Azure:
+    """One endpoint; `token` is asked for each time, so that a long run does not outlive it."""
+
+    def __init__(self, endpoint: str = MANAGEMENT, token: Callable[[], str] = live_token) -> None:
+        # Proxies of the environment are for the outside; the sandbox listens on loopback.
+        self._http = httpx.Client(base_url=endpoint, timeout=60, trust_env=endpoint == MANAGEMENT)
+        self._token = token
+
+    def find(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
+        """The resource, once it no longer changes by itself; None where there is none. Raises EngineError."""
+        while True:
+            answer = self._ask("GET", resource_id, api_version)
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                return None
+            found: dict[str, Any] = answer.json()
+            if found.get("properties", {}).get("provisioningState") in SETTLED:
+                return found
+            time.sleep(POLL_SECONDS)
+
+    def put(self, resource_id: str, api_version: str, body: dict[str, Any]) -> None:
+        """Writes it and waits until it stands. Raises EngineError."""
+        self._ask("PUT", resource_id, api_version, body)
+        self.find(resource_id, api_version)
+
+    def post(self, path: str, api_version: str) -> None:
+        """An action; one on something that is gone already counts as done. Raises EngineError."""
+        self._ask("POST", path, api_version)
+
+    def _ask(self, method: str, path: str, api_version: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        answer = self._http.request(
+            method,
+            path,
+            params={"api-version": api_version},
+            json=body,
+            headers={"Authorization": f"Bearer {self._token()}"},
+        )
+        if answer.is_success or answer.status_code == httpx.codes.NOT_FOUND:
+            return answer
+        raise EngineError(
+            [
+                Problem(
+                    path=f"{method} {path}",
+                    value=f"{answer.status_code} {answer.text[:300]}",
+                    rule="Azure Resource Manager accepts the request",
+                    action="mend what the answer names and run the same command again",
+                )
+            ]
+        )
