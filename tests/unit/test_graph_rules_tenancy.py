@@ -152,14 +152,11 @@ def refused(raw: dict[str, Any]) -> bool:
 def test_hostile_slugs_are_refused_or_named_apart() -> None:
     """The recording itself refuses two resources of one type and logical name.
 
-    All that the settings allow stand in one stack, beside a trust group whose vault is the platform's.
+    All that the settings allow stand in one stack.
     """
     allowed = {case: block for case, block in HOSTILE.items() if not refused(recordings.with_tenants("dev", block))}
     together = {slug: tenant for block in allowed.values() for slug, tenant in block.items()}
     raw = recordings.with_tenants("dev", together)
-    raw["trustGroups"] = {"lab": {"reason": "one team with two names"}}
-    if refused(raw):
-        del raw["tenants"]["trust-lab"]
     graph = recordings.record_settings("dev", raw)
     assert len(slugs(graph)) > 8
     assert set(slugs(graph)) == set(raw["tenants"])
