@@ -18,7 +18,7 @@ COMMAND: Final = "python -m tests.inventory"
 def inventory(graph: Graph) -> str:
     """One line per resource, below its parent: type, logical name, physical name, protection.
 
-    The order is that of names, so a new resource is one new line; secrets and ids made by Azure do not stand here.
+    The order is that of names, so a new resource is one new line. Ids that Azure would make are the harness's own.
     """
     children: dict[str | None, list[Recorded]] = {}
     for each in graph.resources:
