@@ -12,6 +12,7 @@ from pulumi_azure_native import containerservice, managedidentity
 from components.diagnostics import diagnose
 from components.placement import Placement
 from components.role_assignment import assign_role
+from stacks.addressing import SURGE_PERCENT
 from stacks.naming import Kind
 from stacks.settings import Kubernetes, NodePool
 
@@ -269,7 +270,9 @@ def _pool(pool: NodePool, args: ClusterArgs) -> dict[str, object]:
         "count": pool.minimum,
         "availability_zones": ["1", "2", "3"] if args.higher else None,
         "vnet_subnet_id": args.subnet_id,
-        "upgrade_settings": containerservice.AgentPoolUpgradeSettingsArgs(max_surge="33%", drain_timeout_in_minutes=60),
+        "upgrade_settings": containerservice.AgentPoolUpgradeSettingsArgs(
+            max_surge=f"{SURGE_PERCENT}%", drain_timeout_in_minutes=60
+        ),
     }
 
 

@@ -243,7 +243,8 @@ def _deployment(args: PgBouncerArgs, base: str) -> Manifest:
     return {
         "replicas": args.replicas,
         "selector": {"matchLabels": {NAME_LABEL: NAME}},
-        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        # One replica more, if only for a minute, would bring pools that the database's connections do not allow for.
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}},
         "template": template,
     }
 

@@ -28,9 +28,9 @@ from components.resource_group import ResourceGroup, ResourceGroupArgs
 from components.role_assignment import assign_role
 from components.vault import Access, Vault, VaultArgs
 from components.workspace import Workspace, WorkspaceArgs
-from infra.vaults import PLATFORM_VAULT, trust_vault
+from infra.vaults import PLATFORM_VAULT
 from stacks import addressing, capacity
-from stacks.naming import Kind, Names
+from stacks.naming import Kind, Names, trust_vault
 from stacks.settings import EnvironmentClass, Settings
 
 DNS_HOST = 10

@@ -51,14 +51,16 @@ def build_tenant_azure(
         opts,
     ).placement
 
-    def identity(purpose: str, account: str) -> WorkloadIdentity:
+    purposes = naming.tenant_identities(slug, tenant.identities)
+
+    def identity(use: str, account: str) -> WorkloadIdentity:
         return WorkloadIdentity(
-            f"{slug}-{purpose}",
+            purposes[use],
             WorkloadIdentityArgs(
                 placement=group,
-                purpose=f"{slug}-{purpose}",
+                purpose=purposes[use],
                 issuer=platform.cluster.issuer_url,
-                accounts={purpose: account},
+                accounts={use: account},
             ),
             opts,
         )

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from stacks.naming import Kind, Names
+from stacks.naming import Kind, Names, trust_vault
 from stacks.settings import Settings
 from stacks.tenant import SecretsMode
 
 PLATFORM_VAULT = "platform-vault"
-
-
-def trust_vault(group: str) -> str:
-    """Logical name of a trust group's vault, and its purpose."""
-    return f"trust-{group}"
 
 
 def tenant_vault(slug: str) -> str:

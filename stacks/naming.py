@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 DIGEST_LENGTH = 6
+GLOBAL_DIGEST_LENGTH = 8
+"""For names that all of Azure shares: organisation and stack are in the digest only."""
 
 
 class Kind(Enum):
@@ -46,7 +48,9 @@ class Kind(Enum):
         self.is_global = is_global
 
 
-def shorten(name: str, longest: int, *, hyphens: bool = True, head: str | None = None) -> str:
+def shorten(
+    name: str, longest: int, *, hyphens: bool = True, head: str | None = None, digits: int = DIGEST_LENGTH
+) -> str:
     """`name` itself where it is legal; else `head` (its own beginning where none is given) and a digest of all of it.
 
     `longest` counts characters. Without `hyphens` they are left out, and then too the digest of the full name is kept,
@@ -55,11 +59,11 @@ def shorten(name: str, longest: int, *, hyphens: bool = True, head: str | None =
     plain = name if hyphens else name.replace("-", "")
     if plain == name and len(name) <= longest:
         return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:DIGEST_LENGTH]
+    digest = hashlib.sha256(name.encode()).hexdigest()[:digits]
     separator = "-" if hyphens else ""
     kept = head or name
     readable = kept if hyphens else kept.replace("-", "")
-    return f"{readable[: longest - DIGEST_LENGTH - len(separator)].rstrip('-')}{separator}{digest}"
+    return f"{readable[: longest - digits - len(separator)].rstrip('-')}{separator}{digest}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,21 +79,27 @@ class Names:
         Where it is too long, purpose and digest stay readable rather than organisation and stack.
         """
         name = "-".join(part for part in (kind.abbreviation, self.organisation, self.stack, purpose) if part)
-        return shorten(name, kind.longest, hyphens=kind.hyphens, head=f"{kind.abbreviation}-{purpose or self.stack}")
+        return shorten(
+            name,
+            kind.longest,
+            hyphens=kind.hyphens,
+            head=f"{kind.abbreviation}-{purpose or self.stack}",
+            digits=GLOBAL_DIGEST_LENGTH if kind.is_global else DIGEST_LENGTH,
+        )
 
 
 PLATFORM_IDENTITIES = ("admin", "owner", "runtime", "api-server")
 """Purposes of the platform's own identities, beside those of the cluster (`cluster-...`)."""
 
 
-def tenant_identities(slug: str, groups: Iterable[str]) -> tuple[str, ...]:
-    """Purposes of a tenant's identities: task pods, those of each DAG group, triggerer, and its two database roles.
+def tenant_identities(slug: str, groups: Iterable[str]) -> dict[str, str]:
+    """What each identity of a tenant is for (task pods, a DAG group, triggerer, the two database roles) -> its purpose.
 
     Slugs and groups may hold hyphens, so two tenants can ask for the same purpose (`a` with group `triggerer`, and
     `a-task`); a rule of `stacks.rules.names` refuses that.
     """
     of_tasks = ("task", *(f"task-{group}" for group in groups))
-    return tuple(f"{slug}-{purpose}" for purpose in (*of_tasks, "triggerer", "db-processor", "db-triggerer"))
+    return {use: f"{slug}-{use}" for use in (*of_tasks, "triggerer", "db-processor", "db-triggerer")}
 
 
 def trust_vault(group: str) -> str:

@@ -53,7 +53,7 @@ def _tenants(settings: Settings) -> Iterator[tuple[str, Kind, str]]:
     for slug, tenant in settings.tenants.items():
         for kind in (Kind.RESOURCE_GROUP, Kind.VAULT, Kind.PRIVATE_ENDPOINT):
             yield f"tenants.{slug}", kind, slug
-        for purpose in naming.tenant_identities(slug, tenant.identities):
+        for purpose in naming.tenant_identities(slug, tenant.identities).values():
             yield f"tenants.{slug}", Kind.IDENTITY, purpose
 
 

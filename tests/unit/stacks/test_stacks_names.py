@@ -89,15 +89,15 @@ def test_a_name_that_is_too_long_ends_in_a_digest_of_the_whole_of_it() -> None:
     names = Names(organisation="contoso", stack="prod")
     one, other = names.of(Kind.VAULT, "mobility-counts-a"), names.of(Kind.VAULT, "mobility-counts-b")
     assert one != other
-    assert one[:17] == other[:17] == "kv-mobility-count"
-    assert re.fullmatch(r"-[0-9a-f]{6}", one[17:])
+    assert one[:15] == other[:15] == "kv-mobility-cou"
+    assert re.fullmatch(r"-[0-9a-f]{8}", one[15:])
 
 
 def test_the_digest_tells_organisations_and_stacks_apart_where_the_name_does_not() -> None:
     slug = "x" * 20
     names = {Names(organisation=org, stack=stack).of(Kind.VAULT, slug) for org in ORGANISATIONS for stack in STACKS}
     assert len(names) == len(ORGANISATIONS) * len(STACKS)
-    assert len({name[:-7] for name in names if name.startswith("kv-xxx")}) == 1
+    assert len({name[:-9] for name in names if name.startswith("kv-xxx")}) == 1
 
 
 def test_a_name_without_hyphens_does_not_become_that_of_another() -> None:
