@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from tests.graph_rules import exposure, identities, names, order, protection, rights, roles, secrecy, tags, workloads
+from tests.graph_rules import (
+    exposure,
+    identities,
+    names,
+    order,
+    protection,
+    rights,
+    roles,
+    secrecy,
+    shape,
+    tags,
+    workloads,
+)
 from tests.graph_rules.subjects import NothingToJudgeError, Rule
 from tests.harness import Graph
 
-MODULES = (tags, names, roles, identities, order, protection, exposure, secrecy, workloads, rights)
+MODULES = (tags, names, roles, identities, order, protection, exposure, secrecy, shape, workloads, rights)
 RULES = [rule for module in MODULES for rule in module.RULES]
 EMPTY = Graph(stack="empty", resources=())
 

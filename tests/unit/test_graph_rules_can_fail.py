@@ -8,12 +8,24 @@ from typing import Any, Final
 import pytest
 
 from tests import recordings
-from tests.graph_rules import exposure, identities, names, order, protection, rights, roles, secrecy, tags, workloads
+from tests.graph_rules import (
+    exposure,
+    identities,
+    names,
+    order,
+    protection,
+    rights,
+    roles,
+    secrecy,
+    shape,
+    tags,
+    workloads,
+)
 from tests.graph_rules.sabotage import Sabotage, again, container, exchange, option, output, put, unordered, without
 from tests.graph_rules.subjects import Rule
 from tests.harness import Graph
 
-MODULES: Final = (tags, names, roles, identities, order, protection, exposure, secrecy, workloads, rights)
+MODULES: Final = (tags, names, roles, identities, order, protection, exposure, secrecy, shape, workloads, rights)
 STACK: Final = "prod"
 
 VAULT, GROUP, ROLE = "keyvault:Vault", "resources:ResourceGroup", "authorization:RoleAssignment"
@@ -153,6 +165,11 @@ CASES: Final[dict[Rule, Sabotage]] = {
     secrecy.no_stack_output_is_secret: output(a_password, secret=True),
     secrecy.all_data_of_secrets_is_marked_secret: option(SECRET, "pgbouncer-runtime", secrets=frozenset()),
     secrecy.the_clusters_credentials_are_marked_secret: option("pulumi:providers:kubernetes", secrets=frozenset()),
+    shape.nothing_is_made_by_an_ambient_provider: option(VAULT, provider=None),
+    shape.every_resource_stands_in_a_component: option(VAULT, parent=None),
+    shape.every_component_has_its_token_and_is_finished: option("components:Vault", finished=False),
+    shape.every_object_comes_after_its_namespace: unordered("core/v1:Service"),
+    shape.the_release_comes_after_what_its_pods_need: unordered("helm.sh/v3:Release"),
     workloads.every_container_is_hardened: container("securityContext/allowPrivilegeEscalation", True),
     workloads.no_credential_stands_in_a_variable: container("env", [{"name": "DB_PASSWORD", "value": "hunter2"}]),
     workloads.no_pod_reaches_the_node: host_path,

@@ -106,10 +106,10 @@ def test_both_sides_have_one_uid_since_the_console_knows_its_administrator_by_it
     assert not any("runAsUser" in each["securityContext"] for each in everyone)
 
 
-def test_a_rollout_never_leaves_fewer_replicas_than_asked_for(graph: Graph) -> None:
+def test_a_rollout_never_opens_more_pools_than_the_database_was_counted_for(graph: Graph) -> None:
     deployment = graph.one("apps/v1:Deployment", "pgbouncer").inputs["spec"]
     assert deployment["replicas"] == 3
-    assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
     assert graph.one("PodDisruptionBudget", "pgbouncer").inputs["spec"]["maxUnavailable"] == 1
 
 

@@ -91,21 +91,30 @@ def test_without_an_engine_the_message_says_how_to_get_one(
         sandbox.environment()
 
 
-def test_official_plug_ins_are_used_where_they_can_be_had(pulumi: Path, sandbox: Sandbox, reachable: None) -> None:
+def test_the_published_random_plug_in_is_used_where_it_can_be_had(
+    pulumi: Path, sandbox: Sandbox, reachable: None
+) -> None:
     _choose(sandbox, pulumi)
     path = sandbox.environment()["PATH"]
     assert shutil.which("pulumi-resource-random", path=path) is None
-    assert shutil.which("pulumi-resource-kubernetes", path=path) is None
+
+
+def test_a_cluster_without_nodes_is_never_left_to_a_plug_in_that_waits_for_pods(
+    pulumi: Path, sandbox: Sandbox, reachable: None
+) -> None:
+    _choose(sandbox, pulumi)
+    path = sandbox.environment()["PATH"]
+    assert shutil.which("pulumi-resource-kubernetes", path=path) is not None
     assert shutil.which("pulumi-resource-azure-native", path=path) is not None
 
 
 def test_a_plug_in_that_cannot_be_had_is_replaced_by_ours_and_said(
     pulumi: Path, sandbox: Sandbox, reachable: None
 ) -> None:
-    _executable(pulumi, PULUMI.format(install='[ "$4" = random ] || { echo no such plug-in >&2; exit 1; }'))
+    _executable(pulumi, PULUMI.format(install="{ echo no such plug-in >&2; exit 1; }"))
     said = _choose(sandbox, pulumi)
-    assert "official kubernetes plug-in cannot be had (no such plug-in)" in said
-    assert OfficialPlugins(sandbox.paths.pulumi_home).installed() == {"random"}
+    assert "official random plug-in cannot be had (no such plug-in)" in said
+    assert OfficialPlugins(sandbox.paths.pulumi_home).installed() == frozenset()
 
 
 def test_a_stack_keeps_its_plug_ins_when_the_network_comes_later(
