@@ -12,6 +12,9 @@ from components.placement import Placement
 from components.private_endpoint import EndpointNetwork, PrivateEndpoint, PrivateEndpointArgs
 from stacks.naming import Kind
 
+PLATFORM_CONTAINER = "platform"
+"""Holds what belongs to no tenant; the API server looks there for a log whose tenant it cannot tell."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LogStorageArgs:
@@ -25,7 +28,7 @@ class LogStorageArgs:
 
 
 class LogStorage(pulumi.ComponentResource):
-    """Owns the account, its lifecycle rule, endpoint and diagnostics; the tenants own their containers.
+    """Owns the account, its lifecycle rule, endpoint, diagnostics and one container; the tenants own theirs.
 
     Outputs: `id`, `account_name`, `blob_endpoint`.
     """
@@ -67,6 +70,14 @@ class LogStorage(pulumi.ComponentResource):
             account_name=account.name,
             resource_group_name=args.placement.resource_group,
             policy=storage.ManagementPolicySchemaArgs(rules=[_delete_after(args.retention_days)]),
+            opts=child,
+        )
+        storage.BlobContainer(
+            f"{name}-platform",
+            container_name=PLATFORM_CONTAINER,
+            account_name=account.name,
+            resource_group_name=args.placement.resource_group,
+            public_access=storage.PublicAccess.NONE,
             opts=child,
         )
         PrivateEndpoint(

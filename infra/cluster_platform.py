@@ -15,6 +15,7 @@ from components.cluster import TASK_NODE_LABELS, TASK_TOLERATIONS
 from components.database import DATABASE_NAME
 from components.identity import AUDIENCE
 from components.ingress import CONTROLLER_NAMESPACE, INGRESS_CLASS, certificate_uri
+from components.log_storage import PLATFORM_CONTAINER
 from components.login import Login
 from components.migration import Migration, MigrationArgs
 from components.namespace import PLATFORM, Namespace, NamespaceArgs
@@ -27,7 +28,6 @@ from infra.azure_platform import AzurePlatform
 from stacks import versions
 from stacks.settings import Component, Image, Settings
 
-FALLBACK_LOG_CONTAINER = "platform"
 LOCAL_ADMINISTRATORS = "system:masters"
 """The API server's built-in group, of which AKS lets nobody be a member while local accounts are off."""
 
@@ -142,7 +142,7 @@ def build_cluster_platform(settings: Settings, azure: AzurePlatform, cluster: ku
             api_server=_workload(settings.airflow.api_server),
             api_server_client_id=azure.api_server.client_id,
             log_account_url=azure.log_storage.blob_endpoint,
-            log_container=FALLBACK_LOG_CONTAINER,
+            log_container=PLATFORM_CONTAINER,
             metadata_url=pgbouncer.runtime_url,
             fernet_key=keys.fernet_key,
             api_secret_key=keys.api_secret_key,
