@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ from sandbox.arm.world import Settings
 TOKEN = "a-token-for-tests"  # noqa: S105
 SUBSCRIPTION = "/subscriptions/11111111-1111-4111-8111-111111111111"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/rg-test"
+PATIENCE_SECONDS = 30
+"""After so long an operation of these tests (a second at most) counts as lost."""
 PLENTY = Limits(
     write_burst=100_000,
     writes_per_second=100_000,
@@ -75,11 +78,14 @@ class Cloud:
     def wait(self, answer: httpx.Response) -> str | None:
         """Final status of the operation that an answer names; None without one."""
         url = answer.headers.get("Azure-AsyncOperation")
-        while url is not None:
+        if url is None:
+            return None
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < give_up:
             status = str(self.client.get(url).json()["status"])
             if status != "InProgress":
                 return status
-        return None
+        raise TimeoutError(f"{url} did not end")
 
     def made(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """PUT what must succeed; the body as it stands afterwards."""
