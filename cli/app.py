@@ -13,7 +13,7 @@ from rich.prompt import Confirm
 
 from cli import console, tables
 from cli.doctor import doctor_command
-from cli.options import AsJson, Live, Stack, Target, Yes
+from cli.options import AsJson, Live, Refresh, Stack, Target, Yes
 from cli.plan import Plan
 from cli.session import Session, open_session
 from cli.tenants import tenant_app
@@ -44,20 +44,32 @@ def run() -> int:
 
 
 @app.command()
-def preview(stack: Stack = "local", as_json: AsJson = False, live: Live = False, target: Target = None) -> None:
+def preview(
+    stack: Stack = "local",
+    as_json: AsJson = False,
+    live: Live = False,
+    target: Target = None,
+    refresh: Refresh = False,
+) -> None:
     """Say what `up` would do, and do nothing."""
     session = open_session(stack, live=live)
     session.prepare(cluster=False)
-    plan = session.preview(_targets(target))
+    plan = session.preview(_options(target, refresh))
     _show(plan, session, "would change", as_json)
 
 
 @app.command()
-def up(stack: Stack = "local", as_json: AsJson = False, live: Live = False, target: Target = None) -> None:
+def up(
+    stack: Stack = "local",
+    as_json: AsJson = False,
+    live: Live = False,
+    target: Target = None,
+    refresh: Refresh = False,
+) -> None:
     """Make the environment as its stack file says."""
     session = open_session(stack, live=live)
     session.prepare(cluster=True)
-    plan = session.up(_targets(target))
+    plan = session.up(_options(target, refresh))
     outputs = session.outputs()
     _show(plan, session, "changed", as_json)
     if not as_json:
@@ -160,8 +172,9 @@ def _show(plan: Plan, session: Session, verb: str, as_json: bool) -> None:
         console.out.print(changed)
 
 
-def _targets(target: list[str] | None) -> dict[str, Any]:
-    return {"target": target} if target else {}
+def _options(target: list[str] | None, refresh: bool) -> dict[str, Any]:
+    """What the Automation API takes, without what was not asked for."""
+    return ({"target": target} if target else {}) | ({"refresh": True} if refresh else {})
 
 
 def _print_json(value: Any) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 from pulumi.automation import EngineEvent, OpType
 
 UNCHANGED = OpType.SAME.value
+LOOKED_AT = OpType.REFRESH.value
+"""Step of a refresh: the resource is read, not changed; what follows from it is a step of its own."""
 EXPECTED = ("using pulumi-resource-", "update failed", "preview failed")
 """Messages of the engine that tell nothing: its plug-ins come from PATH in the sandbox; the failure itself follows."""
 
@@ -42,6 +44,8 @@ class Plan:
         return {"summary": self.summary, "steps": self.steps}
 
     def _step(self, metadata: Any) -> None:
+        if _word(metadata.op) == LOOKED_AT:
+            return
         detailed = metadata.detailed_diff or {}
         diff = {path: _word(change.diff_kind) for path, change in detailed.items()}
         self.steps.append(

@@ -14,6 +14,7 @@ from cli.engine import Engine, OnEvent, underlying_command
 from cli.plan import Plan
 from cli.project import find_root
 from cli.recovery import release_stale_lock, settle_pending_creates
+from cli.renames import refuse_renames
 from cli.vaults import VAULT, adopt_vaults, purge_deleted
 from cli.workspace import sandbox_workspace, stack_file
 from sandbox import toolchain
@@ -85,6 +86,7 @@ class Session:
         return self._watched("preview", lambda seen: self.engine.preview(seen, **options))
 
     def up(self, options: dict[str, Any]) -> Plan:
+        refuse_renames(self._deployed_tenants(), self.settings.tenants)
         vaults = self._recover()
         self.engine.adopt(adopt_vaults(self.settings, vaults, self._azure))
         plan = self._watched("up", lambda seen: self.engine.up(seen, **options))

@@ -13,6 +13,7 @@ from infra.tenant_azure import TenantAzure
 from infra.tenant_cluster import TenantCluster
 from stacks import capacity
 from stacks.settings import Settings
+from stacks.tenant import Tenant
 
 
 class PlatformExport(TypedDict):
@@ -37,10 +38,14 @@ class PlatformExport(TypedDict):
 class TenantExport(TypedDict):
     """Under `tenants`, by slug."""
 
+    groupId: str
+    """Entra group whose members are the team."""
     identities: Mapping[str, pulumi.Input[str]]
     """Account -> client id of the identity behind it."""
     logContainer: pulumi.Input[str]
     parseNamespace: pulumi.Input[str]
+    repository: str
+    """URL of the DAG repository."""
     taskNamespace: pulumi.Input[str]
     vault: pulumi.Input[str]
     vaultUri: pulumi.Input[str]
@@ -67,18 +72,22 @@ def export_platform(settings: Settings, azure: AzurePlatform, cluster: ClusterPl
     )
 
 
-def export_tenants(tenants: Mapping[str, tuple[TenantAzure, TenantCluster]]) -> None:
-    pulumi.export("tenants", {slug: _tenant(azure, cluster) for slug, (azure, cluster) in tenants.items()})
+def export_tenants(settings: Settings, tenants: Mapping[str, tuple[TenantAzure, TenantCluster]]) -> None:
+    """`tenants` holds what was built of each of the settings' tenants, by slug."""
+    exports = {slug: _tenant(settings.tenants[slug], azure, cluster) for slug, (azure, cluster) in tenants.items()}
+    pulumi.export("tenants", exports)
 
 
-def _tenant(azure: TenantAzure, cluster: TenantCluster) -> TenantExport:
+def _tenant(tenant: Tenant, azure: TenantAzure, cluster: TenantCluster) -> TenantExport:
     identities = dict(azure.tasks)
     if azure.triggerer is not None:
         identities["triggerer"] = azure.triggerer
     return TenantExport(
+        groupId=tenant.group_id,
         identities={account: identity.client_id for account, identity in identities.items()},
         logContainer=azure.log_container.name,
         parseNamespace=cluster.parse,
+        repository=tenant.repository.url,
         taskNamespace=cluster.tasks,
         vault=azure.vault.name,
         vaultUri=azure.vault.uri,

@@ -27,6 +27,8 @@ def program() -> None:
         # Known before the cluster is: without it a new or unknown address would replace everything inside.
         cluster_identifier=azure_platform.placement.names.of(Kind.CLUSTER),
         enable_server_side_apply=True,
+        # What somebody else has changed by hand is taken back; without it the API server calls that a conflict.
+        enable_patch_force=True,
         # Changed data is an update; a ConfigMap or Secret that is deleted and made anew would stop its readers.
         enable_config_map_mutable=True,
         enable_secret_mutable=True,
@@ -40,4 +42,4 @@ def program() -> None:
             own,
             build_tenant_cluster(slug, tenant, settings, azure_platform, own, cluster_platform, cluster),
         )
-    export_tenants(tenants)
+    export_tenants(settings, tenants)
