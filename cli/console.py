@@ -74,20 +74,21 @@ def engine_progress(label: str) -> Iterator[EngineProgress]:
 
 
 class EngineProgress:
-    """Called with every event of the engine."""
+    """Called with every event of the engine; counts resources, of which a component reports its end twice."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress, self._task = progress, task
-        self._seen = self._done = 0
+        self._seen: set[str] = set()
+        self._done: set[str] = set()
 
     def __call__(self, event: EngineEvent) -> None:
         if event.resource_pre_event is not None:
-            self._seen += 1
+            self._seen.add(event.resource_pre_event.metadata.urn)
         elif event.res_outputs_event is not None:
-            self._done += 1
+            self._done.add(event.res_outputs_event.metadata.urn)
         elif event.summary_event is not None:
-            self._seen = self._done = max(self._seen, self._done)
-        self._progress.update(self._task, completed=self._done, total=max(self._seen, 1))
+            self._done = self._seen
+        self._progress.update(self._task, completed=len(self._done), total=max(len(self._seen), 1))
 
 
 def _progress() -> Progress:

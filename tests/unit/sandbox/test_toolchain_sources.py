@@ -170,7 +170,7 @@ def test_all_tools_that_cannot_be_had_are_reported_at_once(machine: Machine) -> 
 
 
 def test_an_unknown_tool_is_refused_by_name(machine: Machine) -> None:
-    with pytest.raises(MachineError, match="one of .*etcd, helm"):
+    with pytest.raises(MachineError, match=r"one of .*etcd, helm"):
         machine.ensure("kubelet-of-doom")
 
 
