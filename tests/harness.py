@@ -65,6 +65,8 @@ class Recorded:
     component_outputs: Mapping[str, Any] = field(default_factory=dict)
     """What a component registers as its outputs; a custom resource has none of these."""
     secret_component_outputs: frozenset[Path] = frozenset()
+    finished: bool = False
+    """Whether it registers outputs, empty ones included."""
 
     def __str__(self) -> str:
         return f"{self.type} {self.name}"
@@ -98,13 +100,13 @@ class Graph:
         return {each.urn: each for each in self.resources}
 
     def before(self, resource: Recorded) -> set[str]:
-        """URNs of all on which `resource` depends, directly or through others."""
-        known, found, waiting = self.by_urn(), set[str](), list(resource.depends_on)
+        """URNs of all that is made before `resource`: what it depends on, its component, what that one depends on."""
+        known, found, waiting = self.by_urn(), set[str](), [*resource.depends_on, resource.parent]
         while waiting:
             urn = waiting.pop()
-            if urn not in found:
+            if urn is not None and urn not in found:
                 found.add(urn)
-                waiting.extend(known[urn].depends_on if urn in known else ())
+                waiting.extend([*known[urn].depends_on, known[urn].parent] if urn in known else ())
         return found
 
     def ancestors(self, resource: Recorded) -> Iterator[Recorded]:
@@ -156,9 +158,7 @@ def record(
     contextvars.copy_context().run(run)
     if monitor.refusals or engine.errors:
         raise RecordingError("\n".join([*monitor.refusals, *engine.errors]))
-    resources = [
-        _with_outputs(each, *monitor.registered.get(each.urn, ({}, frozenset()))) for each in monitor.resources
-    ]
+    resources = [_with_outputs(each, monitor.registered.get(each.urn)) for each in monitor.resources]
     outputs, secret_outputs = monitor.registered[_urn(stack, "", "pulumi:pulumi:Stack", f"{PROJECT}-{stack}")]
     return Graph(
         stack=stack,
@@ -168,8 +168,11 @@ def record(
     )
 
 
-def _with_outputs(resource: Recorded, outputs: Mapping[str, Any], secrets: frozenset[Path]) -> Recorded:
-    return replace(resource, component_outputs=outputs, secret_component_outputs=secrets)
+def _with_outputs(resource: Recorded, registered: tuple[dict[str, Any], frozenset[Path]] | None) -> Recorded:
+    if registered is None:
+        return resource
+    outputs, secrets = registered
+    return replace(resource, component_outputs=outputs, secret_component_outputs=secrets, finished=True)
 
 
 def _drain(program: Callable[[], object]) -> None:
