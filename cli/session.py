@@ -18,6 +18,7 @@ from cli.renames import refuse_renames
 from cli.vaults import VAULT, adopt_vaults, purge_deleted
 from cli.workspace import sandbox_workspace, stack_file
 from sandbox import toolchain
+from sandbox.landscape import assumed
 from sandbox.lifecycle import Sandbox
 from stacks import load
 from stacks.errors import Problem, UsageError
@@ -72,6 +73,9 @@ class Session:
             os.environ["PATH"] = f"{pulumi.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         else:
             self.sandbox.start(cluster=cluster, report=console.ProgressReport())
+            for other in assumed(self.settings):
+                if self._azure.find(other.id, other.api_version) is None:
+                    self._azure.put(other.id, other.api_version, other.body)
 
     @cached_property
     def engine(self) -> Engine:

@@ -1,0 +1,70 @@
+"""What a stack file names but does not make: the emulated Azure needs it to stand before the first `up`.
+
+In Azure it belongs to others: the hub network, and the resources on which tenants are granted roles.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.plugins.azure_native.types import TABLE
+from stacks.settings import Settings
+from stacks.tenant import Identity, Tenant
+
+_GROUP = re.compile(r"(/subscriptions/[^/]+/resourceGroups/[^/]+)(/.*)?", re.IGNORECASE)
+_STORAGE = re.compile(r"(.+/storageAccounts/[^/]+)(/blobServices/default/containers/[^/]+)?", re.IGNORECASE)
+_TAGS = {"managed-by": "others"}
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """One resource to write as it stands here, unless it is there already."""
+
+    id: str
+    api_version: str
+    body: dict[str, Any]
+
+
+def assumed(settings: Settings) -> Iterator[Assumed]:
+    """All of them, each after what it stands in. Scopes of a type that the emulated ARM does not model are left out."""
+    location = settings.azure.location
+    hub = settings.network.hub
+    if hub is not None:
+        space = {"addressSpace": {"addressPrefixes": list(hub.address_space)}}
+        yield from _with_group(hub.virtual_network_id, location, "azure-native:network:VirtualNetwork", space)
+    for scope in sorted(_granted(settings)):
+        yield from _scope(scope, settings)
+
+
+def _granted(settings: Settings) -> set[str]:
+    tenants = settings.tenants.values()
+    blocks: list[Tenant | Identity] = [*tenants, *(identity for tenant in tenants for identity in tenant.identities.values())]
+    return {grant.scope for block in blocks for grant in block.grants}
+
+
+def _scope(scope: str, settings: Settings) -> Iterator[Assumed]:
+    location = settings.azure.location
+    storage = _STORAGE.fullmatch(scope)
+    if storage:
+        more = {"kind": "StorageV2", "sku": {"name": "Standard_LRS"}}
+        yield from _with_group(storage[1], location, "azure-native:storage:StorageAccount", {}, more)
+    if storage and storage[2]:
+        api_version = TABLE["azure-native:storage:BlobContainer"].api_version
+        yield Assumed(scope, api_version, {"properties": {"publicAccess": "None"}})
+    if "/Microsoft.KeyVault/vaults/" in scope:
+        vault = {"tenantId": settings.azure.tenant_id, "sku": {"family": "A", "name": "standard"}}
+        yield from _with_group(scope, location, "azure-native:keyvault:Vault", vault)
+
+
+def _with_group(
+    resource_id: str, location: str, kind: str, properties: dict[str, Any], more: dict[str, Any] | None = None
+) -> Iterator[Assumed]:
+    match = _GROUP.fullmatch(resource_id)
+    if match is None:
+        return
+    body = {"location": location, "tags": _TAGS}
+    yield Assumed(match[1], TABLE["azure-native:resources:ResourceGroup"].api_version, body)
+    yield Assumed(resource_id, TABLE[kind].api_version, {**body, **(more or {}), "properties": properties})
