@@ -41,7 +41,11 @@ def assumed(settings: Settings) -> Iterator[Assumed]:
 
 def _granted(settings: Settings) -> set[str]:
     tenants = settings.tenants.values()
-    blocks: list[Tenant | Identity] = [*tenants, *(identity for tenant in tenants for identity in tenant.identities.values())]
+    groups = (identity for tenant in tenants for identity in tenant.identities.values())
+    blocks: list[Tenant | Identity] = [*tenants, *groups]
+        *tenants,
+        *(identity for tenant in tenants for identity in tenant.identities.values()),
+    ]
     return {grant.scope for block in blocks for grant in block.grants}
 
 
