@@ -43,9 +43,6 @@ def _granted(settings: Settings) -> set[str]:
     tenants = settings.tenants.values()
     groups = (identity for tenant in tenants for identity in tenant.identities.values())
     blocks: list[Tenant | Identity] = [*tenants, *groups]
-        *tenants,
-        *(identity for tenant in tenants for identity in tenant.identities.values()),
-    ]
     return {grant.scope for block in blocks for grant in block.grants}
 
 
