@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pulumi
 import pulumi_random as random
 
@@ -10,16 +12,26 @@ FERNET_BYTES = 32
 KEY_LENGTH = 64
 
 
+@dataclass(frozen=True, kw_only=True)
+class AirflowKeysArgs:
+    protect: bool
+    """The engine refuses to delete the Fernet key: without it no stored connection can be read again."""
+
+
 class AirflowKeys(pulumi.ComponentResource):
     """Owns the random values.
 
     Outputs, all secret: `fernet_key` (URL-safe base64), `api_secret_key`, `jwt_secret`, `admin_password`.
     """
 
-    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: AirflowKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ariel:components:AirflowKeys", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        fernet = random.RandomBytes(f"{name}-fernet", length=FERNET_BYTES, opts=child)
+        fernet = random.RandomBytes(
+            f"{name}-fernet",
+            length=FERNET_BYTES,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
         self.fernet_key = fernet.base64.apply(lambda text: text.replace("+", "-").replace("/", "_"))
         self.api_secret_key, self.jwt_secret, self.admin_password = (
             random.RandomPassword(f"{name}-{purpose}", length=length, special=False, opts=child).result

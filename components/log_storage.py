@@ -23,6 +23,8 @@ class LogStorageArgs:
     workspace_id: pulumi.Input[str]
     retention_days: int
     """Age at which a log is deleted."""
+    soft_delete_days: int
+    """How long a deleted log, or the container of a removed tenant, can be brought back."""
     zone_redundant: bool
     protect: bool
 
@@ -55,13 +57,14 @@ class LogStorage(pulumi.ComponentResource):
             tags=args.placement.tags,
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
+        kept = storage.DeleteRetentionPolicyArgs(enabled=True, days=args.soft_delete_days)
         storage.BlobServiceProperties(
             f"{name}-blobs",
             blob_services_name="default",
             account_name=account.name,
             resource_group_name=args.placement.resource_group,
-            delete_retention_policy=storage.DeleteRetentionPolicyArgs(enabled=True, days=7),
-            container_delete_retention_policy=storage.DeleteRetentionPolicyArgs(enabled=True, days=7),
+            delete_retention_policy=kept,
+            container_delete_retention_policy=kept,
             opts=child,
         )
         storage.ManagementPolicy(

@@ -103,6 +103,7 @@ def build_azure_platform(settings: Settings, azure: azure_native.Provider) -> Az
             network=_endpoints(network, zones["blob"]),
             workspace_id=workspace.id,
             retention_days=settings.logs.task_days,
+            soft_delete_days=settings.vault.soft_delete_days,
             zone_redundant=higher,
             protect=settings.protect,
         ),

@@ -9,7 +9,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.admission import Admission, AdmissionArgs
 from components.airflow import Airflow, AirflowArgs
-from components.airflow_keys import AirflowKeys
+from components.airflow_keys import AirflowKeys, AirflowKeysArgs
 from components.airflow_values import API_SERVER_ACCOUNT, RELEASE, SCHEDULER_ACCOUNT, Workload
 from components.cluster import TASK_NODE_LABELS, TASK_TOLERATIONS
 from components.database import DATABASE_NAME
@@ -74,7 +74,7 @@ def build_cluster_platform(settings: Settings, azure: AzurePlatform, cluster: ku
         opts,
     )
     login = Login("login-runtime")
-    keys = AirflowKeys("airflow-keys")
+    keys = AirflowKeys("airflow-keys", AirflowKeysArgs(protect=settings.protect))
     pgbouncer = PgBouncer(
         "pgbouncer",
         PgBouncerArgs(

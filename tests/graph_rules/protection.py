@@ -14,8 +14,15 @@ STATEFUL: Final = (
     "containerservice:ManagedCluster",
     "keyvault:Vault",
 )
+FERNET_KEY: Final = "airflow-keys-fernet"
+"""Logical name of the key without which no stored connection can be read again."""
 ALSO: Final = ("resources:ResourceGroup",)
 """May be protected beside them: the group that holds them."""
+
+
+def _holding_data(graph: Graph) -> list[Recorded]:
+    keys = [each for each in some(graph, "random:index/randomBytes:RandomBytes") if each.name == FERNET_KEY]
+    return [*some(graph, *STATEFUL), *keys]
 
 
 def _kept(resource: Recorded) -> bool:
@@ -29,7 +36,7 @@ def what_holds_data_is_protected_in_higher(graph: Graph) -> list[str]:
     """
     higher = environment_class(graph) == "higher"
     offenders = []
-    for each in some(graph, *STATEFUL):
+    for each in _holding_data(graph):
         wanted = each.retain_on_delete and not each.protect if owner(graph, each) else each.protect
         if higher and not wanted:
             offenders.append(f"{each}: protect={each.protect} retain_on_delete={each.retain_on_delete}")
@@ -39,7 +46,7 @@ def what_holds_data_is_protected_in_higher(graph: Graph) -> list[str]:
 def nothing_else_is_protected(graph: Graph) -> list[str]:
     """Protection of what holds no data only stands in the way of changes; in lower classes everything can go."""
     higher = environment_class(graph) == "higher"
-    allowed = {each.urn for each in some(graph, *STATEFUL, *ALSO)} if higher else set()
+    allowed = {each.urn for each in (*_holding_data(graph), *some(graph, *ALSO))} if higher else set()
     return [
         f"{each}: protect={each.protect} retain_on_delete={each.retain_on_delete} in class {environment_class(graph)}"
         for each in graph.resources
