@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.prompt import Confirm
 
@@ -27,20 +25,16 @@ app.command("doctor")(doctor_command)
 def run() -> int:
     """Runs the command; 0 done, 1 refused or failed, 2 wrong usage."""
     try:
-        result = app(standalone_mode=False)
+        app()
     except UsageError as error:
         console.show_error(error)
         return 2
     except ArielError as error:
         console.show_error(error)
         return 1
-    except click.UsageError as error:
-        error.show(sys.stderr)
-        return 2
-    except (click.Abort, KeyboardInterrupt):
-        console.err.print("stopped")
-        return 1
-    return result if isinstance(result, int) else 0
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+    return 0
 
 
 @app.command()
@@ -83,7 +77,7 @@ def destroy(stack: Stack = "local", as_json: AsJson = False, live: Live = False,
     """Delete everything that the stack has made."""
     session = open_session(stack, live=live)
     if live and not yes and not Confirm.ask(f"Delete everything of {stack} in Azure?", console=console.err):
-        raise click.Abort
+        raise typer.Abort
     session.prepare(cluster=True)
     plan = session.destroy()
     _show(plan, session, "deleted", as_json)
@@ -102,7 +96,7 @@ def reset(stack: Stack = "local", yes: Yes = False) -> None:
     """Stop the stack's sandbox and remove all of its data."""
     session = open_session(stack)
     if not yes and not Confirm.ask(f"Remove all data of the sandbox of {stack}?", console=console.err, default=False):
-        raise click.Abort
+        raise typer.Abort
     session.sandbox.wipe(console.ProgressReport())
     console.out.print(f"the sandbox of {stack} is gone; `ariel up --stack {stack}` makes a new one")
 

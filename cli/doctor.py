@@ -12,7 +12,7 @@ from cli import console
 from cli.project import find_root
 
 
-def doctor_command(as_json: Annotated[bool, typer.Option("--json")] = False) -> int:
+def doctor_command(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Say what this machine has and lacks for the sandbox; exit 1 where something is missing."""
     from sandbox.doctor import examine
 
@@ -24,4 +24,4 @@ def doctor_command(as_json: Annotated[bool, typer.Option("--json")] = False) -> 
             ("ok" if f.ok else "missing", f.name, f.found, "" if f.ok else f"{f.rule}: {f.action}") for f in findings
         ]
         console.out.print(console.table("this machine", ("", "what", "found", "what to do"), rows))
-    return 0 if all(finding.ok for finding in findings) else 1
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)

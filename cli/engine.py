@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ class Engine:
         self.name = stack
         self._program = program
         self._work_dir = work_dir
+        self._environment = dict(environment)
         # The engine's command is looked up on our own PATH.
         os.environ["PATH"] = environment.get("PATH", os.environ.get("PATH", os.defpath))
         self._stack = automation.create_or_select_stack(
@@ -65,18 +68,36 @@ class Engine:
 
     def ids_of(self, kind: str) -> dict[str, str]:
         """Logical name -> id of the state's resources of one type."""
-        state = self.export_state().deployment or {}
         return {
             resource["urn"].rsplit("::", 1)[-1]: resource["id"]
-            for resource in state.get("resources") or []
+            for resource in self.resources()
             if resource["type"] == kind and "id" in resource
         }
+
+    def resources(self) -> list[dict[str, Any]]:
+        """The state's resources; secrets in clear."""
+        return list((self.export_state().deployment or {}).get("resources") or [])
 
     def export_state(self) -> automation.Deployment:
         return self._stack.export_stack()
 
     def import_state(self, deployment: automation.Deployment) -> None:
-        self._stack.import_stack(deployment)
+        """Replaces the state. Raises EngineError.
+
+        By the command's standard input: the Automation API's own way goes through a file with every secret in clear,
+        which stays in the folder of temporary files when the command fails.
+        """
+        answer = subprocess.run(
+            ["pulumi", "stack", "import", "--stack", self.name, "--non-interactive"],
+            cwd=self._work_dir,
+            env=os.environ | self._environment,
+            input=json.dumps(vars(deployment)),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if answer.returncode != 0:
+            raise EngineError([self._failure("import of the state", _tail(answer.stderr))])
 
     def release_lock(self) -> None:
         """Removes the backend's lock which a killed engine left behind."""
@@ -93,12 +114,13 @@ class Engine:
         try:
             call(on_event=record, color="never", suppress_progress=True, **options)
         except automation.errors.ConcurrentUpdateError as error:
-            raise EngineError([self._busy(verb)]) from error
+            raise EngineError([self.busy(verb)]) from error
         except automation.errors.CommandError as error:
             raise EngineError(self._failures(verb, plan, error)) from None
         return plan
 
-    def _busy(self, verb: str) -> Problem:
+    def busy(self, verb: str) -> Problem:
+        """What to tell whoever comes second."""
         return Problem(
             path=f"stack {self.name}",
             value=f"`{verb}` while another update of the stack runs",
@@ -107,16 +129,15 @@ class Engine:
         )
 
     def _failures(self, verb: str, plan: Plan, error: automation.errors.CommandError) -> list[Problem]:
-        messages = plan.errors or [_tail(str(error))]
-        return [
-            Problem(
-                path=f"stack {self.name}, {verb}",
-                value=message,
-                rule="every resource reaches the state that the program says",
-                action="mend what the message names and run the same command again; it goes on where it stopped",
-            )
-            for message in messages
-        ]
+        return [self._failure(verb, message) for message in plan.errors or [_tail(str(error))]]
+
+    def _failure(self, verb: str, message: str) -> Problem:
+        return Problem(
+            path=f"stack {self.name}, {verb}",
+            value=message,
+            rule="every resource reaches the state that the program says",
+            action="mend what the message names and run the same command again; it goes on where it stopped",
+        )
 
 
 def underlying_command(verb: str, stack: str, options: Mapping[str, str] | None = None) -> str:

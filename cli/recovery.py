@@ -16,6 +16,7 @@ from typing import Any
 from cli.azure import Azure
 from cli.engine import PROJECT_NAME, Engine
 from sandbox.plugins.azure_native.types import TABLE
+from stacks.errors import EngineError
 
 CREATING = "creating"
 
@@ -23,13 +24,16 @@ CREATING = "creating"
 def release_stale_lock(engine: Engine, backend: Path) -> bool:
     """Removes the lock of a file backend whose engine no longer lives; whether there was one.
 
-    A lock names its process and host; one of another host, or of a living engine, is left alone.
+    A lock names its process and host. Raises EngineError for one of another host, or of a living engine: what that one
+    is making now must not be taken for what a killed one has left.
     """
     locks = list((backend / ".pulumi" / "locks" / "organization" / PROJECT_NAME / engine.name).glob("*.json"))
-    stale = bool(locks) and all(_is_stale(json.loads(lock.read_text())) for lock in locks)
-    if stale:
-        engine.release_lock()
-    return stale
+    if not locks:
+        return False
+    if not all(_is_stale(json.loads(lock.read_text())) for lock in locks):
+        raise EngineError([engine.busy("up")])
+    engine.release_lock()
+    return True
 
 
 def settle_pending_creates(engine: Engine, azure: Azure, subscription_id: str) -> list[str]:

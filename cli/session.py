@@ -13,6 +13,7 @@ from cli.azure import Azure
 from cli.engine import Engine, OnEvent, underlying_command
 from cli.plan import Plan
 from cli.project import find_root
+from cli.protection import refuse_protected
 from cli.recovery import release_stale_lock, settle_pending_creates
 from cli.renames import refuse_renames
 from cli.vaults import VAULT, adopt_vaults, purge_deleted
@@ -98,6 +99,7 @@ class Session:
         return plan
 
     def destroy(self) -> Plan:
+        refuse_protected(self.engine.resources())
         vaults = self._recover()
         plan = self._watched("destroy", self.engine.destroy)
         self._purge(plan, vaults)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,23 @@ import httpx
 from cli.plan import Plan
 from cli.session import Session
 from cli.workspace import stack_file
+from sandbox.paths import REPOSITORY
+
+COMMAND = (sys.executable, "-c", "from cli.main import main; main()")
+TRANSIENT = (
+    "events",
+    "events.events.k8s.io",
+    "leases.coordination.k8s.io",
+    "componentstatuses",
+    "ipaddresses.networking.k8s.io",
+)
+"""Kinds that the cluster writes by itself for others, or that are no objects."""
+
+READING = re.compile(r"GET |POST .*/list[A-Za-z]*$")
+"""Requests that change nothing; ARM hands out credentials as an answer to a POST."""
+
+Object = tuple[str, str, str]
+"""Kind, namespace (empty for none) and name of an object in the cluster."""
 
 
 class Workbench:
@@ -21,6 +42,9 @@ class Workbench:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.temporary = root / "tmp"
+        """What a command of this workbench gets as its folder for temporary files."""
+        self.temporary.mkdir()
 
     def session(self, stack: str = "local") -> Session:
         """A fresh session, as each run of the command has."""
@@ -43,14 +67,26 @@ class Workbench:
 
     def ariel(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """The command itself, in a process of its own."""
-        return subprocess.run(
-            [sys.executable, "-c", "from cli.main import main; main()", *arguments],
+        place: dict[str, Any] = {"cwd": self.root, "env": self.environment()}
+        return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, **(place | options))
+
+    @contextmanager
+    def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """The command while it runs, with all its children in a group of its own; killed at the end if it still is."""
+        with subprocess.Popen(
+            [*COMMAND, *arguments],
             cwd=self.root,
-            capture_output=True,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-            **options,
-        )
+            start_new_session=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def edit(self, old: str, new: str, stack: str = "local") -> None:
         """Replaces a piece of the stack file that occurs exactly once."""
@@ -61,10 +97,17 @@ class Workbench:
 
     def arm(self, stack: str = "local", method: str = "GET", path: str = "resources", body: Any = None) -> Any:
         """The admin side of the emulated ARM: `resources`, `requests`, `faults`."""
+        return self.azure(method, f"/_sandbox/{path}", stack=stack, body=body)
+
+    def azure(
+        self, method: str, path: str, *, stack: str = "local", body: Any = None, params: dict[str, str] | None = None
+    ) -> Any:
+        """A request to the emulated ARM by somebody who is not the engine; its parsed answer. Raises on a refusal."""
         arm = self.session(stack).sandbox.arm
         answer = httpx.request(
             method,
-            f"{arm.endpoint}/_sandbox/{path}",
+            f"{arm.endpoint}{path}",
+            params=params,
             json=body,
             headers={"Authorization": f"Bearer {arm.token}"},
             trust_env=False,
@@ -76,16 +119,37 @@ class Workbench:
     def arm_ids(self, stack: str = "local") -> set[str]:
         return {resource["id"] for resource in self.arm(stack)}
 
-    def kubectl(self, *arguments: str, stack: str = "local") -> Any:
-        """The parsed JSON of a `kubectl get`."""
+    def arm_writes(self, since: int = 0, stack: str = "local") -> list[str]:
+        """`METHOD path` of every request that changes something, from the given one on; in order."""
+        requests = self.arm(stack, path="requests")[since:]
+        asked = [f"{request['method']} {request['path']}" for request in requests]
+        return [each for each in asked if not READING.match(each)]
+
+    def resources(self, stack: str = "local") -> list[dict[str, Any]]:
+        """The engine's state, secrets in clear."""
+        return self.session(stack).engine.resources()
+
+    def kubectl(self, *arguments: str, stack: str = "local") -> str:
+        """What `kubectl` prints."""
         from sandbox import toolchain
 
         environment = os.environ | {"KUBECONFIG": str(self.session(stack).sandbox.cluster().kubeconfig)}
-        command = [str(toolchain.path("kubectl")), *arguments, "--output", "json"]
-        answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        return json.loads(answer.stdout)
+        command = [str(toolchain.path("kubectl")), *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    def objects(self, stack: str = "local") -> dict[Object, dict[str, Any]]:
+        """Everything in the cluster, of every kind that can be listed."""
+        kinds = self.kubectl("api-resources", "--verbs=list", "--output=name", stack=stack).split()
+        wanted = ",".join(kind for kind in kinds if kind not in TRANSIENT)
+        found = json.loads(self.kubectl("get", wanted, "--all-namespaces", "--output=json", stack=stack))["items"]
+        return {(each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"]): each for each in found}
 
     def remove(self) -> None:
         """Stops and wipes the sandboxes of all stacks."""
         for folder in self.root.glob(".ariel/*/"):
             self.session(folder.name).sandbox.wipe()
+
+    def environment(self) -> dict[str, str]:
+        """What the command gets, started as a process."""
+        # This checkout's code, whichever checkout the virtual environment was made for.
+        return os.environ | {"TMPDIR": str(self.temporary), "PYTHONPATH": str(REPOSITORY)}
