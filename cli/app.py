@@ -17,7 +17,9 @@ from cli.session import Session, open_session
 from cli.tenants import tenant_app
 from stacks.errors import ArielError, Problem, UsageError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=__doc__)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__
+)
 app.add_typer(tenant_app, name="tenant")
 app.command("doctor")(doctor_command)
 
@@ -32,8 +34,11 @@ def run() -> int:
     except ArielError as error:
         console.show_error(error)
         return 1
+    except EOFError:
+        console.err.print("nobody answered the question, so nothing was done; --yes answers it")
+        return 1
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 0
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     return 0
 
 
