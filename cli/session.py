@@ -118,7 +118,7 @@ class Session:
         return {"components": components, "tenants": tenants}
 
     def _deployed_tenants(self) -> dict[str, Any]:
-        if not self.sandbox.paths.backend.exists():
+        if not self.live and not self.sandbox.paths.backend.exists():
             return {}
         return dict(self.engine.outputs().get("tenants", {}))
 
