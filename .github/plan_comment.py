@@ -2,8 +2,9 @@
 
 usage: python3 .github/plan_comment.py FOLDER
 
-FOLDER holds `<stack>-current.json` and `<stack>-proposed.json` for each stack. Both plans begin with an empty Azure, so
-their difference is which resources come and go; a value that changes inside a resource shows in the live plan only.
+FOLDER holds for each stack and side (`current`, `proposed`) a plan `<stack>-<side>.json` and what each resource is
+given, `<stack>-<side>-values.json` (`python -m tests.graph_values`). Both plans begin with an empty Azure, so their
+difference is which resources come and go; which of the others change is in the values.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pathlib import Path
 MARKER = "<!-- ariel plan -->"
 """First line of the comment, by which the next run finds it."""
 LONGEST_LIST = 100
-"""Resources named per list: GitHub refuses a comment of more than 65,536 characters."""
+"""Lines per list: GitHub refuses a comment of more than 65,536 characters."""
+LONGEST_VALUE = 60
 
 CURRENT, PROPOSED = "current", "proposed"
 
@@ -31,7 +33,8 @@ def comment(folder: Path) -> str:
     for stack in stacks:
         before, after = (_resources(folder / f"{stack}-{side}.json") for side in (CURRENT, PROPOSED))
         lines += _section(stack, before, after)
-    lines.append("Planned on the emulated Azure, from nothing. Values that change inside a resource are not listed.")
+        lines += _changes(*(_values(folder / f"{stack}-{side}-values.json") for side in (CURRENT, PROPOSED)))
+    lines.append("Planned on the emulated Azure. What differs from this in the real one shows in a live plan.")
     return "\n".join(lines) + "\n"
 
 
@@ -51,17 +54,45 @@ def _section(stack: str, before: set[tuple[str, str]], after: set[tuple[str, str
             yield from _list(title, changed)
 
 
+def _values(file: Path) -> dict[str, dict[str, object]]:
+    return dict(json.loads(file.read_text()))
+
+
+def _changes(before: dict[str, dict[str, object]], after: dict[str, dict[str, object]]) -> Iterator[str]:
+    """One line per value that a resource of both sides is given differently."""
+    found = [
+        f"- `{resource}`: `{path}` {_short(before[resource].get(path))} → {_short(after[resource].get(path))}"
+        for resource in sorted(before.keys() & after.keys())
+        for path in sorted(before[resource].keys() | after[resource].keys())
+        if before[resource].get(path) != after[resource].get(path)
+    ]
+    if found:
+        yield from _folded(f"Changed: {len(found)} {'value' if len(found) == 1 else 'values'}", found)
+
+
+def _short(value: object) -> str:
+    """The value in one line of code; `-` where there is none."""
+    if value is None:
+        return "-"
+    text = " ".join(str(value).replace("`", "'").split())
+    return f"`{text[:LONGEST_VALUE]}…`" if len(text) > LONGEST_VALUE else f"`{text}`"
+
+
 def _count(resources: set[tuple[str, str]], word: str) -> str:
     return f"{len(resources) or 'none'} {word}"
 
 
 def _list(title: str, resources: set[tuple[str, str]]) -> Iterator[str]:
-    yield f"<details><summary>{title}: {_by_type(kind for kind, _ in resources)}</summary>"
+    counted = f"{title}: {_by_type(kind for kind, _ in resources)}"
+    yield from _folded(counted, [f"- `{kind}` {name}" for kind, name in sorted(resources)])
+
+
+def _folded(title: str, lines: list[str]) -> Iterator[str]:
+    yield f"<details><summary>{title}</summary>"
     yield ""
-    named = sorted(resources)
-    yield from (f"- `{kind}` {name}" for kind, name in named[:LONGEST_LIST])
-    if len(named) > LONGEST_LIST:
-        yield f"- and {len(named) - LONGEST_LIST} more"
+    yield from lines[:LONGEST_LIST]
+    if len(lines) > LONGEST_LIST:
+        yield f"- and {len(lines) - LONGEST_LIST} more"
     yield ""
     yield "</details>"
     yield ""
