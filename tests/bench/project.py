@@ -1,0 +1,83 @@
+"""A throw-away project with a given number of tenants, and its sandbox."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from cli.workspace import stack_file
+from sandbox.lifecycle import Sandbox
+from sandbox.paths import REPOSITORY
+from stacks import edit
+from tests.bench.side import RECORDED, STACK
+
+SHIPPED_TENANTS = 2
+ROOM = "  ariel:database:\n    sku: Standard_B4ms\n  ariel:pgbouncer:\n    maxClientConn: 1000\n"
+"""Enough connections for twenty tenants; the same settings for every number of them."""
+
+UNTHROTTLED = {"write_burst": 1e6, "writes_per_second": 1e6, "delete_burst": 1e6, "deletes_per_second": 1e6}
+"""Azure takes 200 writes, then 10 per second. That wait is the same for both sides and would hide what is measured."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    seconds: float
+    steps: int
+    summary: dict[str, int]
+
+
+class Project:
+    def __init__(self, root: Path, tenants: int) -> None:
+        self.root = root
+        shutil.copy(REPOSITORY / "Pulumi.yaml", root)
+        file = stack_file(root, STACK)
+        text = stack_file(REPOSITORY, STACK).read_text()
+        file.write_text(text.replace("  ariel:tenants:\n", f"{ROOM}  ariel:tenants:\n"))
+        for number in range(SHIPPED_TENANTS, tenants):
+            group = f"44444444-4444-4444-8444-4444444445{number:02}"
+            block = edit.skeleton(
+                owner=f"lead{number}@contoso.com", group_id=group, url=f"https://git.contoso.com/team{number}/dags.git"
+            )
+            edit.add_tenant(file, f"team{number}", block)
+
+    @property
+    def resources(self) -> int:
+        """How many resources of providers ours has made."""
+        from tests.bench.bare import made_by_providers
+
+        return len(made_by_providers(json.loads((self.root / RECORDED).read_text())))
+
+    @contextmanager
+    def sandbox(self) -> Iterator[None]:
+        """A fresh Azure and a fresh cluster, wiped behind the block."""
+        sandbox = Sandbox(self.root, STACK)
+        sandbox.start(cluster=True)
+        try:
+            httpx.put(
+                f"{sandbox.arm.endpoint}/_sandbox/faults",
+                json={"limits": UNTHROTTLED},
+                headers={"Authorization": f"Bearer {sandbox.arm.token}"},
+                trust_env=False,
+            ).raise_for_status()
+            yield
+        finally:
+            sandbox.wipe()
+
+    def measure(self, side: str, verb: str) -> Measured:
+        """Seconds of one run, from the start of its process to its end. Raises CalledProcessError."""
+        command = [sys.executable, "-m", "tests.bench.side", str(self.root), side, verb]
+        begun = time.monotonic()
+        answer = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True)
+        seconds = time.monotonic() - begun
+        said: dict[str, Any] = json.loads(answer.stdout)
+        return Measured(seconds, said["steps"], said["summary"])
