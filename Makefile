@@ -43,7 +43,7 @@ format: $(READY)
 
 lock: $(READY)
 	@.venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
-		--python-version 3.11 requirements.txt --output-file requirements.lock
+		--universal --python-version 3.11 requirements.txt --output-file requirements.lock
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) cli/environment.py
