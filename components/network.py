@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -20,6 +21,8 @@ RESOLVER_DELEGATION = "Microsoft.Network/dnsResolvers"
 class NetworkArgs:
     placement: Placement
     plan: NetworkPlan
+    web_clients: Sequence[str]
+    """Ranges outside the network from which people reach the web interface on the load balancer of the nodes."""
     workspace_id: pulumi.Input[str]
 
 
@@ -49,17 +52,26 @@ class Network(pulumi.ComponentResource):
             name, target_id=self._network.id, workspace_id=args.workspace_id, parent=self, all_logs=False, metrics=True
         )
         gateway = self._nat_gateway()
-        nodes = self._subnet("nodes", plan.nodes, (), None, gateway=gateway)
+        nodes = self._subnet("nodes", plan.nodes, self._web_rules(), None, gateway=gateway)
         endpoints = self._subnet(
             "endpoints",
             plan.endpoints,
-            (_inbound("https-from-network", 100, plan.address_space, "443"), _CLOSED),
+            (
+                _inbound("https-from-network", 100, [plan.address_space], "443"),
+                *([_inbound("https-from-hub", 110, plan.hub.address_space, "443")] if plan.hub else []),
+                _CLOSED,
+            ),
             nodes,
         )
         database = self._subnet(
             "database",
             plan.database,
-            (_inbound("postgresql-from-nodes", 100, plan.nodes, "5432"), _CLOSED),
+            (
+                _inbound("postgresql-from-nodes", 100, [plan.nodes], "5432"),
+                # Between a server and its standby; source: Azure Database for PostgreSQL, "Networking", virtual network.
+                _inbound("postgresql-from-itself", 110, [plan.database], "5432"),
+                _CLOSED,
+            ),
             endpoints,
             delegation=DATABASE_DELEGATION,
         )
@@ -75,6 +87,14 @@ class Network(pulumi.ComponentResource):
             self._peering(plan.hub.virtual_network_id)
         self.id = self._network.id
         self.register_outputs({"id": self.id, "subnets": self.subnets, "egress_address": self.egress_address})
+
+    def _web_rules(self) -> tuple[network.SecurityRuleArgs, ...]:
+        """AKS opens its own security group for a load balancer, never that of a subnet it was given.
+
+        Azure's default rules let in the virtual network and the load balancer's probes, and close the rest.
+        """
+        clients = self._args.web_clients
+        return (_inbound("https-from-clients", 100, clients, "443"),) if clients else ()
 
     def _nat_gateway(self) -> network.NatGateway:
         placement = self._args.placement
@@ -158,14 +178,14 @@ class Network(pulumi.ComponentResource):
         )
 
 
-def _inbound(name: str, priority: int, source: str, port: str) -> network.SecurityRuleArgs:
+def _inbound(name: str, priority: int, sources: Sequence[str], port: str) -> network.SecurityRuleArgs:
     return network.SecurityRuleArgs(
         name=name,
         priority=priority,
         direction="Inbound",
         access="Allow",
         protocol="Tcp",
-        source_address_prefix=source,
+        source_address_prefixes=list(sources),
         source_port_range="*",
         destination_address_prefix="*",
         destination_port_range=port,

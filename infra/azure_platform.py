@@ -82,7 +82,14 @@ def build_azure_platform(settings: Settings, azure: azure_native.Provider) -> Az
         "workspace", WorkspaceArgs(placement=platform, retention_days=settings.logs.workspace_days), opts
     )
     network = Network(
-        "network", NetworkArgs(placement=networking, plan=settings.network, workspace_id=workspace.id), opts
+        "network",
+        NetworkArgs(
+            placement=networking,
+            plan=settings.network,
+            web_clients=_web_clients(settings),
+            workspace_id=workspace.id,
+        ),
+        opts,
     )
     if settings.network.dns_forwarding:
         DnsForwarding(
@@ -245,6 +252,13 @@ def _placement(settings: Settings) -> Placement:
             **settings.tags,
         },
     )
+
+
+def _web_clients(settings: Settings) -> tuple[str, ...]:
+    """Who reaches the web interface from outside the network: as with the API server, the hub where it is private."""
+    if settings.kubernetes.private:
+        return settings.network.hub.address_space if settings.network.hub else ()
+    return settings.kubernetes.authorized_ranges
 
 
 def _vault(

@@ -95,7 +95,7 @@ class Kubernetes(Model):
     private: bool
     """API server without a public address."""
     authorized_ranges: tuple[Cidr, ...] = ()
-    """Who may reach a public API server; required where it is not private."""
+    """Who may reach a public API server and the web interface; required where it is not private."""
     system_pool: NodePool
     """Nodes of the platform: Airflow's components, the tenants' processors and triggerers."""
     task_pool: NodePool
