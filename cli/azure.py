@@ -48,23 +48,30 @@ class Azure:
         self.find(resource_id, api_version)
 
     def post(self, path: str, api_version: str) -> None:
-        """An action; one on something that is gone already counts as done. Raises EngineError."""
-        self._ask("POST", path, api_version)
+        """An action, until it is done; one on something that is gone already counts as done. Raises EngineError."""
+        answer = self._ask("POST", path, api_version)
+        while answer.status_code == httpx.codes.ACCEPTED and "location" in answer.headers:
+            time.sleep(POLL_SECONDS)
+            answer = self._checked(self._http.get(answer.headers["location"], headers=self._signed()))
 
     def _ask(self, method: str, path: str, api_version: str, body: dict[str, Any] | None = None) -> httpx.Response:
         answer = self._http.request(
-            method,
-            path,
-            params={"api-version": api_version},
-            json=body,
-            headers={"Authorization": f"Bearer {self._token()}"},
+            method, path, params={"api-version": api_version}, json=body, headers=self._signed()
         )
+        return self._checked(answer)
+
+    def _signed(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token()}"}
+
+    @staticmethod
+    def _checked(answer: httpx.Response) -> httpx.Response:
+        """The answer, unless it is a refusal. Raises EngineError."""
         if answer.is_success or answer.status_code == httpx.codes.NOT_FOUND:
             return answer
         raise EngineError(
             [
                 Problem(
-                    path=f"{method} {path}",
+                    path=f"{answer.request.method} {answer.request.url.path}",
                     value=f"{answer.status_code} {answer.text[:300]}",
                     rule="Azure Resource Manager accepts the request",
                     action="mend what the answer names and run the same command again",

@@ -7,7 +7,6 @@ asked for them.
 from __future__ import annotations
 
 import json
-import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from cli.azure import Azure
 from cli.engine import PROJECT_NAME, Engine
 from sandbox.plugins.azure_native.types import TABLE
+from sandbox.processes import Identity
 from stacks.errors import EngineError
 
 CREATING = "creating"
@@ -88,11 +88,9 @@ def _kubernetes_id(resource: dict[str, Any]) -> str | None:
 def _is_stale(lock: dict[str, Any]) -> bool:
     if lock.get("hostname") != socket.gethostname():
         return False
-    try:
-        os.kill(int(lock["pid"]), 0)
-    except ProcessLookupError:
+    pid = int(lock["pid"])
+    if Identity.of(pid) is None:
         return True
-    except PermissionError:
-        return False
-    command = Path(f"/proc/{lock['pid']}/cmdline")
-    return command.exists() and b"pulumi" not in command.read_bytes()
+    # The kernel may have given the id to somebody else; between fork and exec a process has no command line yet.
+    command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    return bool(command) and b"pulumi" not in command
