@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_kubernetes import admissionregistration
 
-from components.admission_policies import binding, namespace_labels, task_images, task_pods
+from components.admission_policies import binding, namespace_labels, task_changes, task_images, task_pods
 from components.namespace import PLATFORM
 
 
@@ -23,7 +23,7 @@ class AdmissionArgs:
 
 
 class Admission(pulumi.ComponentResource):
-    """Owns three policies with their bindings, for all tenants at once: pods, their images, and namespaces' labels.
+    """Owns four policies with their bindings, for all tenants at once: pods, changes of pods, images, namespaces' labels.
 
     Output: `policies`, their names.
     """
@@ -33,6 +33,7 @@ class Admission(pulumi.ComponentResource):
         creator = f"system:serviceaccount:{PLATFORM}:{args.scheduler_account}"
         policies = {
             "pods": task_pods(creator, args.audience),
+            "changes": task_changes(),
             "images": task_images(),
             "namespaces": namespace_labels(args.deployer_groups),
         }

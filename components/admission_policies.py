@@ -14,15 +14,35 @@ from components.admission_images import LABELS
 from components.pod import PURPOSE_LABEL, TENANT_LABEL, Manifest
 
 TASK_PODS: Final = "ariel-task-pods"
+TASK_CHANGES: Final = "ariel-task-changes"
 TASK_IMAGES: Final = "ariel-task-images"
 NAMESPACE_LABELS: Final = "ariel-namespace-labels"
 
 _API: Final = "admissionregistration.k8s.io/v1"
-_GUARDED_LABELS: Final = (TENANT_LABEL, PURPOSE_LABEL, "pod-security.kubernetes.io/enforce")
+_GUARDED_LABELS: Final = (
+    TENANT_LABEL,
+    PURPOSE_LABEL,
+    "pod-security.kubernetes.io/enforce",
+    "pod-security.kubernetes.io/enforce-version",
+)
 _CONTAINERS: Final = {
     "name": "containers",
     "expression": "object.spec.containers + (has(object.spec.initContainers) ? object.spec.initContainers : [])",
 }
+_EPHEMERAL: Final = {
+    "name": "ephemeral",
+    "expression": "has(object.spec.ephemeralContainers) ? object.spec.ephemeralContainers : []",
+}
+"""A list of its own: Kubernetes' type of these containers is another, and CEL adds only lists of one type."""
+_LABELS: Final = (
+    {"name": "now", "expression": "has(object.metadata.labels) ? object.metadata.labels : {}"},
+    {
+        "name": "before",
+        "expression": "oldObject != null && has(oldObject.metadata.labels) ? oldObject.metadata.labels : {}",
+    },
+)
+_NO_SECRETS: Final = "no container may take its environment from a Secret"
+_NO_PRIVILEGES: Final = "no container may be privileged, gain privileges or capabilities, or use a port of the host"
 
 
 def task_pods(creator: str, token_audience: str) -> Manifest:
@@ -55,13 +75,34 @@ def task_pods(creator: str, token_audience: str) -> Manifest:
         "volumes may be emptyDir, downwardAPI, or a token for Entra; no Secret, host path or Kubernetes token": (
             _volumes(token_audience)
         ),
-        "no container may take its environment from a Secret": _environment(),
-        "no container may be privileged, gain privileges or capabilities, or use a port of the host": _privileges(),
+        _NO_SECRETS: _environment("containers"),
+        _NO_PRIVILEGES: _privileges("containers"),
     }
     return _policy(
         TASK_PODS,
-        _pods_of_tasks("CREATE"),
+        _pods_of_tasks(_rule("pods", "CREATE")),
         variables=[_CONTAINERS],
+        validations=[{"expression": rule, "message": message} for message, rule in validations.items()],
+    )
+
+
+def task_changes() -> Manifest:
+    """Running pods in task namespaces: whose a pod is stays, and a container added to it is as hardened as the others.
+
+    Whoever may change pods could otherwise give one tenant's pod the label of another, which policies select by.
+    """
+    keys = json.dumps([TENANT_LABEL, PURPOSE_LABEL])
+    validations = {
+        f"the labels {TENANT_LABEL} and {PURPOSE_LABEL} of a task pod never change": (
+            f"{keys}.all(key, {_label_of('variables.now')} == {_label_of('variables.before')})"
+        ),
+        _NO_SECRETS: f"request.subResource != 'ephemeralcontainers' || {_environment('ephemeral')}",
+        _NO_PRIVILEGES: f"request.subResource != 'ephemeralcontainers' || {_privileges('ephemeral')}",
+    }
+    return _policy(
+        TASK_CHANGES,
+        _pods_of_tasks(_rule("pods", "UPDATE"), _rule("pods/ephemeralcontainers", "UPDATE")),
+        variables=[_EPHEMERAL, *_LABELS],
         validations=[{"expression": rule, "message": message} for message, rule in validations.items()],
     )
 
@@ -69,10 +110,10 @@ def task_pods(creator: str, token_audience: str) -> Manifest:
 def task_images() -> Manifest:
     """Images of pods in task namespaces: as the ConfigMap beside the pod lists them.
 
-    Also when a pod is changed, since an image can be exchanged in a running pod; a pod whose images stay the same may
-    be changed although the list has changed meanwhile.
+    Also when a pod is changed, since an image can be exchanged in a running pod and a container added to it; a pod
+    whose images stay the same may be changed although the list has changed meanwhile.
     """
-    old = _CONTAINERS["expression"].replace("object.", "oldObject.")
+    images = f"({_CONTAINERS['expression']}).map(c, c.image) + ({_EPHEMERAL['expression']}).map(c, c.image)"
     # After an image without tag come a tag or a digest only: `ruby:5000/x` is another registry, not a tag of `ruby`.
     match = (
         "pattern.endsWith('/*') ? image.startsWith(pattern.substring(0, size(pattern) - 1)) : "
@@ -81,12 +122,11 @@ def task_images() -> Manifest:
     )
     return _policy(
         TASK_IMAGES,
-        _pods_of_tasks("CREATE", "UPDATE"),
+        _pods_of_tasks(_rule("pods", "CREATE", "UPDATE"), _rule("pods/ephemeralcontainers", "UPDATE")),
         paramKind={"apiVersion": "v1", "kind": "ConfigMap"},
         variables=[
-            _CONTAINERS,
-            {"name": "images", "expression": "variables.containers.map(c, c.image)"},
-            {"name": "before", "expression": f"oldObject == null ? [] : ({old}).map(c, c.image)"},
+            {"name": "images", "expression": images},
+            {"name": "before", "expression": f"oldObject == null ? [] : {images.replace('object.', 'oldObject.')}"},
             {"name": "patterns", "expression": "params.data['images'].split('\\n').filter(line, line != '')"},
             {
                 "name": "refused",
@@ -116,17 +156,10 @@ def namespace_labels(deployer_groups: Sequence[str]) -> Manifest:
         NAMESPACE_LABELS,
         {"resourceRules": [_rule("namespaces", "CREATE", "UPDATE")]},
         variables=[
-            {"name": "now", "expression": "has(object.metadata.labels) ? object.metadata.labels : {}"},
-            {
-                "name": "before",
-                "expression": "oldObject != null && has(oldObject.metadata.labels) ? oldObject.metadata.labels : {}",
-            },
+            *_LABELS,
             {
                 "name": "changed",
-                "expression": (
-                    f"{keys}.exists(key, (key in variables.now ? variables.now[key] : '') != "
-                    "(key in variables.before ? variables.before[key] : ''))"
-                ),
+                "expression": f"{keys}.exists(key, {_label_of('variables.now')} != {_label_of('variables.before')})",
             },
             {"name": "ours", "expression": f"{purpose} in variables.now || {purpose} in variables.before"},
             {
@@ -171,13 +204,18 @@ def _volumes(token_audience: str) -> str:
     return f"!has(object.spec.volumes) || object.spec.volumes.all(v, {allowed})"
 
 
-def _environment() -> str:
+def _label_of(labels: str) -> str:
+    """The value of label `key` in a map of labels, empty where it is not there."""
+    return f"(key in {labels} ? {labels}[key] : '')"
+
+
+def _environment(containers: str) -> str:
     single = "!has(c.env) || c.env.all(e, !has(e.valueFrom) || !has(e.valueFrom.secretKeyRef))"
     whole = "!has(c.envFrom) || c.envFrom.all(f, !has(f.secretRef))"
-    return f"variables.containers.all(c, ({single}) && ({whole}))"
+    return f"variables.{containers}.all(c, ({single}) && ({whole}))"
 
 
-def _privileges() -> str:
+def _privileges(containers: str) -> str:
     context = "c.securityContext"
     rules = [
         f"has({context}) && has({context}.allowPrivilegeEscalation) && !{context}.allowPrivilegeEscalation",
@@ -185,15 +223,15 @@ def _privileges() -> str:
         f"(!has({context}.capabilities) || !has({context}.capabilities.add) || {context}.capabilities.add.size() == 0)",
         "(!has(c.ports) || c.ports.all(p, !has(p.hostPort) || p.hostPort == 0))",
     ]
-    return f"variables.containers.all(c, {' && '.join(rules)})"
+    return f"variables.{containers}.all(c, {' && '.join(rules)})"
 
 
-def _pods_of_tasks(*operations: str) -> Manifest:
+def _pods_of_tasks(*rules: Manifest) -> Manifest:
     selector = {
         "matchLabels": {PURPOSE_LABEL: "tasks"},
         "matchExpressions": [{"key": TENANT_LABEL, "operator": "Exists"}],
     }
-    return {"resourceRules": [_rule("pods", *operations)], "namespaceSelector": selector}
+    return {"resourceRules": list(rules), "namespaceSelector": selector}
 
 
 def _rule(resource: str, *operations: str) -> Manifest:

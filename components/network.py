@@ -68,7 +68,7 @@ class Network(pulumi.ComponentResource):
             plan.database,
             (
                 _inbound("postgresql-from-nodes", 100, [plan.nodes], "5432"),
-                # Between a server and its standby; source: Azure Database for PostgreSQL, "Networking", virtual network.
+                # A server and its standby; source: Azure Database for PostgreSQL, networking in a virtual network.
                 _inbound("postgresql-from-itself", 110, [plan.database], "5432"),
                 _CLOSED,
             ),

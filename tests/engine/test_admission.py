@@ -15,10 +15,12 @@ from kubernetes.client import ApiClient, ApiException, CoreV1Api, CustomObjectsA
 from components import admission_images
 from components.admission_policies import (
     NAMESPACE_LABELS,
+    TASK_CHANGES,
     TASK_IMAGES,
     TASK_PODS,
     binding,
     namespace_labels,
+    task_changes,
     task_images,
     task_pods,
 )
@@ -47,6 +49,7 @@ MESSAGES = {
     "environment": "may take its environment from a Secret",
     "privileges": "no container may be privileged",
     "images": "not among the allowed images",
+    "changes": "of a task pod never change",
 }
 
 
@@ -174,7 +177,8 @@ def administrator(cluster: Cluster) -> Iterator[ApiClient]:
     core, objects = CoreV1Api(client), CustomObjectsApi(client)
     plurals = {"ValidatingAdmissionPolicy": "validatingadmissionpolicies"}
     plurals["ValidatingAdmissionPolicyBinding"] = "validatingadmissionpolicybindings"
-    policies = [task_pods(CREATOR, AUDIENCE), task_images(), namespace_labels((*DEPLOYERS, "system:masters"))]
+    deployers = (*DEPLOYERS, "system:masters")
+    policies = [task_pods(CREATOR, AUDIENCE), task_changes(), task_images(), namespace_labels(deployers)]
     manifests = [*policies, *(binding(policy["metadata"]["name"]) for policy in policies)]
     for manifest in manifests:
         objects.create_cluster_custom_object("admissionregistration.k8s.io", "v1", plurals[manifest["kind"]], manifest)
@@ -197,7 +201,8 @@ def _namespace(core: CoreV1Api, rbac: RbacAuthorizationV1Api) -> None:
     for account in ("task", "task-etl", "taskmaster", "launcher"):
         core.create_namespaced_service_account(TASKS, {"metadata": {"name": account}})
     core.create_namespaced_config_map(TASKS, {"metadata": ALLOWED_IMAGES, "data": {"images": PATTERNS}})
-    role = {"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["*"]}], "metadata": {"name": "launcher"}}
+    pods = ["pods", "pods/ephemeralcontainers"]
+    role = {"rules": [{"apiGroups": [""], "resources": pods, "verbs": ["*"]}], "metadata": {"name": "launcher"}}
     rbac.create_namespaced_role(TASKS, role)
     users = [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": name} for name in (CREATOR, "mallory")]
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "launcher"}
@@ -280,6 +285,61 @@ def test_an_image_is_not_exchanged_in_a_running_task_pod(administrator: ApiClien
     core.delete_namespaced_pod(name, TASKS, grace_period_seconds=0)
 
 
+@pytest.fixture
+def running(administrator: ApiClient) -> Iterator[str]:
+    """Name of a task pod that is there."""
+    core = _core(administrator, CREATOR)
+    name = core.create_namespaced_pod(TASKS, task_pod()).metadata.name
+    yield name
+    core.delete_namespaced_pod(name, TASKS, grace_period_seconds=0)
+
+
+@pytest.mark.parametrize("change", [{TENANT_LABEL: "orders"}, {TENANT_LABEL: None}, {PURPOSE_LABEL: "platform"}])
+def test_the_scheduler_cannot_give_a_running_task_pod_to_another_tenant(
+    administrator: ApiClient, running: str, change: dict[str, str | None]
+) -> None:
+    core = _core(administrator, CREATOR)
+    with pytest.raises(ApiException, match=MESSAGES["changes"]):
+        core.patch_namespaced_pod(running, TASKS, {"metadata": {"labels": change}})
+
+
+def test_the_scheduler_may_still_mark_a_task_pod_as_done(administrator: ApiClient, running: str) -> None:
+    labels = {"airflow_executor_done": "True"}
+    patched = _core(administrator, CREATOR).patch_namespaced_pod(running, TASKS, {"metadata": {"labels": labels}})
+    assert patched.metadata.labels["airflow_executor_done"] == "True"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"image": "docker.io/library/busybox:1.36"}, "images"),
+        ({"securityContext": {"privileged": True, "allowPrivilegeEscalation": True}}, "privileges"),
+        (
+            {"securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"add": ["SYS_PTRACE"]}}},
+            "privileges",
+        ),
+        ({"env": [secret_variable()]}, "environment"),
+    ],
+)
+def test_a_container_added_to_a_running_task_pod_is_no_way_round(
+    administrator: ApiClient, running: str, fields: dict[str, Any], message: str
+) -> None:
+    added = {**task_pod()["spec"]["containers"][0], "name": "added", **fields}
+    with pytest.raises(ApiException, match=MESSAGES[message]):
+        _add(administrator, running, added)
+
+
+def test_a_hardened_container_of_an_allowed_image_may_be_added_to_a_running_task_pod(
+    administrator: ApiClient, running: str
+) -> None:
+    _add(administrator, running, {**task_pod()["spec"]["containers"][0], "name": "added"})
+
+
+def _add(client: ApiClient, pod: str, container: dict[str, Any]) -> None:
+    body = {"spec": {"ephemeralContainers": [container]}}
+    _core(client, CREATOR).patch_namespaced_pod_ephemeralcontainers(pod, TASKS, body)
+
+
 def test_a_shorter_list_of_images_does_not_freeze_running_pods(administrator: ApiClient) -> None:
     core, admin = _core(administrator, CREATOR), CoreV1Api(administrator)
     name = core.create_namespaced_pod(TASKS, task_pod()).metadata.name
@@ -304,11 +364,19 @@ def test_pods_without_a_list_of_images_beside_them_are_refused(administrator: Ap
         core.create_namespaced_config_map(TASKS, {"metadata": ALLOWED_IMAGES, "data": {"images": PATTERNS}})
 
 
-@pytest.mark.parametrize("guarded", [TENANT_LABEL, PURPOSE_LABEL, "pod-security.kubernetes.io/enforce"])
+@pytest.mark.parametrize(
+    "guarded",
+    [
+        TENANT_LABEL,
+        PURPOSE_LABEL,
+        "pod-security.kubernetes.io/enforce",
+        "pod-security.kubernetes.io/enforce-version",
+    ],
+)
 def test_a_user_with_all_rights_cannot_take_a_namespace_out_of_the_policies(
     administrator: ApiClient, guarded: str
 ) -> None:
-    change = {"metadata": {"labels": {guarded: "privileged"}}}
+    change = {"metadata": {"labels": {guarded: "v1.20" if guarded.endswith("-version") else "privileged"}}}
     with pytest.raises(ApiException, match="are the deployer's to change"):
         _core(administrator, "mallory").patch_namespace(TASKS, change, dry_run="All")
     _core(administrator, "deployer", DEPLOYERS[0]).patch_namespace(TASKS, change, dry_run="All")
@@ -326,7 +394,7 @@ def test_namespaces_and_labels_that_are_not_ariels_stay_free(administrator: ApiC
     core.patch_namespace(TASKS, {"metadata": {"labels": {"cost-centre": "7"}}}, dry_run="All")
 
 
-@pytest.mark.parametrize("policy", [TASK_PODS, TASK_IMAGES, NAMESPACE_LABELS])
+@pytest.mark.parametrize("policy", [TASK_PODS, TASK_CHANGES, TASK_IMAGES, NAMESPACE_LABELS])
 def test_the_controller_finds_nothing_wrong_in_the_types_of_a_policys_expressions(
     administrator: ApiClient, policy: str
 ) -> None:

@@ -17,7 +17,7 @@ def graph() -> Graph:
 def test_every_policy_is_bound_to_refuse(graph: Graph) -> None:
     policies = {each.inputs["metadata"]["name"] for each in graph.of("ValidatingAdmissionPolicy")}
     bindings = [each.inputs["spec"] for each in graph.of("ValidatingAdmissionPolicyBinding")]
-    assert len(policies) == 3
+    assert len(policies) == 4
     assert {binding["policyName"] for binding in bindings} == policies
     assert all(binding["validationActions"] == ["Deny"] for binding in bindings)
 
