@@ -23,7 +23,7 @@ class AdmissionArgs:
 
 
 class Admission(pulumi.ComponentResource):
-    """Owns four policies with their bindings, for all tenants at once: pods, changes of pods, images, namespaces' labels.
+    """Owns the policies on task pods, their changes and images, and on namespaces' labels, with their bindings.
 
     Output: `policies`, their names.
     """

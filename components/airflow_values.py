@@ -29,6 +29,7 @@ from components.airflow_task_pod import (
 )
 from components.network_policy import API_SERVER_PORT, in_namespace, in_tenant_namespaces
 from components.pod import CLIENT_ID_ANNOTATION, WORKLOAD_IDENTITY_LABEL
+from stacks.quantity import millicores
 
 RELEASE: Final = "airflow"
 """Release name; the chart derives the names of Deployments and Services from it."""
@@ -64,7 +65,7 @@ class Workload:
 
     @property
     def resources(self) -> dict[str, dict[str, str]]:
-        limit = max(_millicores(self.cpu), BURST_MILLICORES)
+        limit = max(millicores(self.cpu), BURST_MILLICORES)
         return {
             "requests": {"cpu": self.cpu, "memory": self.memory},
             "limits": {"cpu": f"{limit}m", "memory": self.memory},
@@ -92,11 +93,6 @@ class ReleaseValues:
     task_node_selector: Mapping[str, str]
     task_tolerations: Sequence[Mapping[str, str]]
     config_version: str
-
-
-def _millicores(cpu: str) -> int:
-    """`500m` and `0.5` are both 500."""
-    return int(cpu[:-1]) if cpu.endswith("m") else round(float(cpu) * 1000)
 
 
 def execution_url(namespace: str) -> str:

@@ -41,8 +41,9 @@ NAME: Final = "git-mirror"
 POLL_SECONDS: Final = 60
 _SSH_PORT: Final = 22
 _SERVED: Final = "repository.git"
-_RESOURCES: Final = Resources(cpu="50m", memory="256Mi")
+RESOURCES: Final = Resources(cpu="50m", memory="256Mi")
 """`git fetch` of a large repository is what needs it; serving takes a few MiB."""
+CPU_LIMIT: Final = "500m"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,8 +122,8 @@ def _template(args: GitMirrorArgs) -> Manifest:
         NAME,
         args.image,
         command=["python", "-m", "ariel_runtime.git_mirror"],
-        resources=_RESOURCES,
-        cpu_limit="500m",
+        resources=RESOURCES,
+        cpu_limit=CPU_LIMIT,
         env={
             "ARIEL_REPOSITORY_URL": args.repository.url,
             "ARIEL_REPOSITORY_BRANCH": args.repository.branch,

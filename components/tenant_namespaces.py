@@ -9,7 +9,7 @@ from typing import Final
 import pulumi
 from pulumi_kubernetes import core
 
-from components import admission_images
+from components import admission_images, git_mirror
 from components.namespace import PLATFORM, Namespace, NamespaceArgs
 from components.network_policy import (
     API_SERVER_PORT,
@@ -24,12 +24,13 @@ from components.network_policy import (
 )
 from components.pod import NAME_LABEL, Manifest
 from components.service_account import service_account
+from stacks.model import Resources
 from stacks.naming import parse_namespace, task_namespace
-from stacks.tenant import Egress, Quota
+from stacks.quantity import mebibytes, millicores
+from stacks.tenant import Egress, Processor, Quota, Triggerer
 
 _DEFAULT_CPU: Final = "250m"
 _DEFAULT_MEMORY: Final = "512Mi"
-_UNITS: Final = {"m": 1e-3, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,8 @@ class TenantNamespacesArgs:
     slug: str
     kubernetes_version: str
     quota: Quota
+    processor: Processor
+    triggerer: Triggerer
     client_id: pulumi.Input[str]
     """Of the tenant's identity, which the account `task` takes on."""
     group_client_ids: Mapping[str, pulumi.Input[str]]
@@ -51,7 +54,7 @@ class TenantNamespacesArgs:
 
 
 class TenantNamespaces(pulumi.ComponentResource):
-    """Owns both namespaces, and in that of the tasks: accounts, quota, limits, network policy and allowed images.
+    """Owns both namespaces with quota and limits, and for the tasks: accounts, network policy and allowed images.
 
     The account `default` is the controller's; no pod may use it, and it can do nothing.
     Outputs: `tasks` and `parse`, the names, known only when the namespaces exist.
@@ -67,9 +70,9 @@ class TenantNamespaces(pulumi.ComponentResource):
             service_account(
                 f"{name}-{account}", account=account, namespace=self.tasks, parent=self, client_id=client_id
             )
-        metadata = {"name": "tasks", "namespace": self.tasks}
-        core.v1.ResourceQuota(name, metadata=metadata, spec={"hard": namespace_quota(args.quota)}, opts=child)
-        core.v1.LimitRange(name, metadata=metadata, spec={"limits": [container_limits(args.quota)]}, opts=child)
+        self._bounds(name, "tasks", self.tasks, namespace_quota(args.quota), container_limits(args.quota))
+        parts = parsing_parts(args.processor, args.triggerer)
+        self._bounds(f"{name}-parse", "parse", self.parse, parse_quota(parts), parse_limits(parts))
         core.v1.ConfigMap(
             f"{name}-images",
             metadata={
@@ -89,6 +92,13 @@ class TenantNamespaces(pulumi.ComponentResource):
             egress=task_egress(args.slug, args.endpoints_range, args.destinations),
         )
         self.register_outputs({"tasks": self.tasks, "parse": self.parse})
+
+    def _bounds(
+        self, name: str, purpose: str, namespace: pulumi.Output[str], hard: Mapping[str, str], limits: Manifest
+    ) -> None:
+        metadata, child = {"name": purpose, "namespace": namespace}, pulumi.ResourceOptions(parent=self)
+        core.v1.ResourceQuota(name, metadata=metadata, spec={"hard": hard}, opts=child)
+        core.v1.LimitRange(name, metadata=metadata, spec={"limits": [limits]}, opts=child)
 
     def _namespace(self, name: str, args: TenantNamespacesArgs, purpose: str, namespace: str) -> pulumi.Output[str]:
         return Namespace(
@@ -132,8 +142,8 @@ def container_limits(quota: Quota) -> Manifest:
     One that names no CPU limit may use idle cores up to the quota. A bound on the node's disk keeps a task that fills
     it from hurting its neighbours.
     """
-    cpu = min(_DEFAULT_CPU, quota.cpu, key=_amount)
-    memory = min(_DEFAULT_MEMORY, quota.memory, key=_amount)
+    cpu = min(_DEFAULT_CPU, quota.cpu, key=millicores)
+    memory = min(_DEFAULT_MEMORY, quota.memory, key=mebibytes)
     return {
         "type": "Container",
         "defaultRequest": {"cpu": cpu, "memory": memory, "ephemeral-storage": "256Mi"},
@@ -142,9 +152,32 @@ def container_limits(quota: Quota) -> Manifest:
     }
 
 
-def _amount(quantity: str) -> float:
-    """Cores or bytes of a quantity in the forms which a stack file allows."""
-    for unit, factor in _UNITS.items():
-        if quantity.endswith(unit):
-            return float(quantity.removesuffix(unit)) * factor
-    return float(quantity)
+def parsing_parts(processor: Processor, triggerer: Triggerer) -> list[tuple[Resources, int]]:
+    """What runs in the namespace for parsing: one replica's share and the replicas, of each Deployment."""
+    parts = [(processor.resources, processor.replicas), (git_mirror.RESOURCES, 1)]
+    return [*parts, (triggerer.resources, triggerer.replicas)] if triggerer.enabled else parts
+
+
+def parse_quota(parts: Sequence[tuple[Resources, int]]) -> dict[str, str]:
+    """What is there and one pod more of each: a Deployment of up to four replicas starts one before it ends another."""
+    cpu = sum(millicores(resources.cpu) * (replicas + 1) for resources, replicas in parts)
+    memory = sum(mebibytes(resources.memory) * (replicas + 1) for resources, replicas in parts)
+    return {
+        "pods": str(sum(replicas + 1 for _, replicas in parts)),
+        "requests.cpu": f"{cpu}m",
+        "requests.memory": f"{memory}Mi",
+        "limits.memory": f"{memory}Mi",
+        "persistentvolumeclaims": "0",
+        "services": "1",
+    }
+
+
+def parse_limits(parts: Sequence[tuple[Resources, int]]) -> Manifest:
+    """No container is larger than the largest that is there; one that says nothing gets as little as the mirror."""
+    little = {"cpu": git_mirror.RESOURCES.cpu, "memory": git_mirror.RESOURCES.memory}
+    cpus = [*(resources.cpu for resources, _ in parts), git_mirror.CPU_LIMIT]
+    largest = {
+        "cpu": max(cpus, key=millicores),
+        "memory": max((resources.memory for resources, _ in parts), key=mebibytes),
+    }
+    return {"type": "Container", "defaultRequest": little, "default": little, "max": largest}

@@ -51,6 +51,8 @@ def build_tenant_cluster(
             slug=slug,
             kubernetes_version=settings.kubernetes.version,
             quota=tenant.quota,
+            processor=tenant.processor,
+            triggerer=tenant.triggerer,
             client_id=task_client_ids["task"],
             group_client_ids=group_client_ids,
             destinations=tenant.egress,

@@ -159,7 +159,7 @@ def grown(bench: Workbench, repeated: World) -> World:
 def targeted(bench: Workbench, grown: World) -> World:
     """The third tenant's quota is changed, and only one of the resources that follow from it is asked for."""
     bench.edit("pods: 20", "pods: 21")
-    quota = next(step["urn"] for step in grown.steps if "ResourceQuota::energy" in step["urn"])
+    quota = next(step["urn"] for step in grown.steps if step["urn"].endswith(f"ResourceQuota::{SLUG}-namespaces"))
     return look(bench, lambda: bench.up(target=[quota]))
 
 

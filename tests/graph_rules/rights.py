@@ -187,9 +187,9 @@ def every_tenant_has_both_namespaces_and_bounds(graph: Graph) -> list[str]:
             label = made[name].inputs["metadata"]["labels"].get(TENANT_LABEL) if name in made else None
             if label != slug:
                 offenders.append(f"{name}: labelled {label!r}, must exist with {slug!r}")
-        for kind in ("core/v1:ResourceQuota", "core/v1:LimitRange"):
-            if f"tasks-{slug}" not in namespaces(kind):
-                offenders.append(f"tasks-{slug}: no {kind}")
+            for kind in ("core/v1:ResourceQuota", "core/v1:LimitRange"):
+                if name not in namespaces(kind):
+                    offenders.append(f"{name}: no {kind}")
     return offenders
 
 

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
-from components.tenant_namespaces import TenantNamespaces, TenantNamespacesArgs, container_limits, task_egress
-from stacks.tenant import Egress, Quota
+from components.tenant_namespaces import (
+    TenantNamespaces,
+    TenantNamespacesArgs,
+    container_limits,
+    parse_limits,
+    parse_quota,
+    parsing_parts,
+    task_egress,
+)
+from stacks.quantity import mebibytes, millicores
+from stacks.tenant import Egress, Processor, Quota, Triggerer
 from tests.harness import Graph, record
+from tests.recordings import graph_of
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +28,8 @@ def graph() -> Graph:
         slug="weather",
         kubernetes_version="1.36",
         quota=Quota(),
+        processor=Processor(),
+        triggerer=Triggerer(),
         client_id="own",
         group_client_ids={"etl": "etl-client", "ml": "ml-client"},
         destinations=(Egress.model_validate({"cidr": "10.9.0.0/16", "port": 445}),),
@@ -56,6 +71,52 @@ def test_a_small_quota_still_lets_a_container_start(cpu: str, memory: str, asked
     limits = container_limits(Quota.model_validate({"cpu": cpu, "memory": memory}))
     assert (limits["defaultRequest"]["cpu"], limits["defaultRequest"]["memory"]) == asked
     assert (limits["max"]["cpu"], limits["max"]["memory"]) == (cpu, memory)
+
+
+@pytest.mark.parametrize(("cpu", "thousandths"), [("500m", 500), ("0.5", 500), ("2", 2000), ("1.125", 1125)])
+def test_cores_and_thousandths_are_counted_alike(cpu: str, thousandths: int) -> None:
+    assert millicores(cpu) == thousandths
+
+
+@pytest.mark.parametrize(("memory", "size"), [("512Mi", 512), ("2Gi", 2048), ("1Ti", 1048576)])
+def test_memory_of_every_unit_is_counted_alike(memory: str, size: int) -> None:
+    assert mebibytes(memory) == size
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_everything_that_parses_fits_beside_its_successor(stack: str) -> None:
+    graph = graph_of(stack)
+    for quota in [each for each in graph.of("ResourceQuota") if each.inputs["metadata"]["name"] == "parse"]:
+        namespace, hard = quota.inputs["metadata"]["namespace"], quota.inputs["spec"]["hard"]
+        here = [each.inputs["spec"] for each in graph.of("Deployment") if _namespace(each.inputs) == namespace]
+        assert len(here) == 3
+        assert int(hard["pods"]) == sum(spec["replicas"] + 1 for spec in here)
+        for kind, key, count in (("cpu", "requests.cpu", millicores), ("memory", "limits.memory", mebibytes)):
+            needed = sum((spec["replicas"] + 1) * count(_resources(spec)["requests"][kind]) for spec in here)
+            assert count(hard[key]) == needed
+        (limits,) = graph.one("LimitRange", quota.name).inputs["spec"]["limits"]
+        assert all(
+            count(_resources(spec)["limits"][kind]) <= count(limits["max"][kind])
+            for spec in here
+            for kind, count in (("cpu", millicores), ("memory", mebibytes))
+        )
+        services = [each for each in graph.of("core/v1:Service") if _namespace(each.inputs) == namespace]
+        assert int(hard["services"]) == len(services)
+
+
+def _namespace(inputs: Mapping[str, Any]) -> str:
+    return str(inputs["metadata"]["namespace"])
+
+
+def _resources(spec: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    (container,) = spec["template"]["spec"]["containers"]
+    return dict(container["resources"])
+
+
+def test_a_tenant_without_a_triggerer_gets_no_room_for_one() -> None:
+    parts = parsing_parts(Processor(), Triggerer(enabled=False))
+    assert parse_quota(parts)["pods"] == "4"
+    assert parse_limits(parts)["max"] == {"cpu": "500m", "memory": "1Gi"}
 
 
 def test_the_images_are_the_platforms_and_the_declared_ones(graph: Graph) -> None:
