@@ -74,7 +74,7 @@ def up(
     if not as_json:
         for table in tables.of_environment(outputs):
             console.out.print(table)
-        console.out.print(tables.next_steps(session, outputs))
+        console.out.print(tables.next_steps(session))
 
 
 @app.command()

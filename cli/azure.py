@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -14,6 +14,8 @@ MANAGEMENT = "https://management.azure.com"
 SETTLED = (None, "Succeeded", "Failed", "Canceled")
 """Provisioning states that no longer change by themselves."""
 POLL_SECONDS = 1.0
+LONGEST_SECONDS = 3600
+"""A Flexible Server or a cluster takes some ten minutes; the provider itself gives up after an hour."""
 
 
 def live_token() -> str:
@@ -33,14 +35,14 @@ class Azure:
 
     def find(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
         """The resource, once it no longer changes by itself; None where there is none. Raises EngineError."""
-        while True:
+        for _ in _turns(resource_id):
             answer = self._ask("GET", resource_id, api_version)
             if answer.status_code == httpx.codes.NOT_FOUND:
-                return None
+                break
             found: dict[str, Any] = answer.json()
             if found.get("properties", {}).get("provisioningState") in SETTLED:
                 return found
-            time.sleep(POLL_SECONDS)
+        return None
 
     def put(self, resource_id: str, api_version: str, body: dict[str, Any]) -> None:
         """Writes it and waits until it stands. Raises EngineError."""
@@ -50,8 +52,9 @@ class Azure:
     def post(self, path: str, api_version: str) -> None:
         """An action, until it is done; one on something that is gone already counts as done. Raises EngineError."""
         answer = self._ask("POST", path, api_version)
-        while answer.status_code == httpx.codes.ACCEPTED and "location" in answer.headers:
-            time.sleep(POLL_SECONDS)
+        for _ in _turns(path):
+            if answer.status_code != httpx.codes.ACCEPTED or "location" not in answer.headers:
+                return
             answer = self._checked(self._http.get(answer.headers["location"], headers=self._signed()))
 
     def _ask(self, method: str, path: str, api_version: str, body: dict[str, Any] | None = None) -> httpx.Response:
@@ -78,3 +81,21 @@ class Azure:
                 )
             ]
         )
+
+
+def _turns(path: str) -> Iterator[None]:
+    """One turn per poll, until the time is over. Raises EngineError then."""
+    end = time.monotonic() + LONGEST_SECONDS
+    while time.monotonic() < end:
+        yield
+        time.sleep(POLL_SECONDS)
+    raise EngineError(
+        [
+            Problem(
+                path=path,
+                value=f"not done after {LONGEST_SECONDS} s",
+                rule="Azure ends an operation within that time",
+                action="look at it in the portal; when it has ended, run the same command again",
+            )
+        ]
+    )

@@ -15,6 +15,7 @@ from pulumi.automation import EngineEvent
 
 from cli.adoption import Adoptions, adopting
 from cli.plan import Plan
+from cli.state import StackState
 from stacks.errors import EngineError, Problem
 
 PROJECT_NAME = "ariel"
@@ -66,22 +67,10 @@ class Engine:
         """Exports of the last `up`, name -> value; secret ones in clear, so never print the whole."""
         return {name: output.value for name, output in self._stack.outputs().items()}
 
-    def ids_of(self, kind: str) -> dict[str, str]:
-        """Logical name -> id of the state's resources of one type."""
-        return {
-            resource["urn"].rsplit("::", 1)[-1]: resource["id"]
-            for resource in self.resources()
-            if resource["type"] == kind and "id" in resource
-        }
+    def state(self) -> StackState:
+        return StackState.of(self._stack.export_stack())
 
-    def resources(self) -> list[dict[str, Any]]:
-        """The state's resources; secrets in clear."""
-        return list((self.export_state().deployment or {}).get("resources") or [])
-
-    def export_state(self) -> automation.Deployment:
-        return self._stack.export_stack()
-
-    def import_state(self, deployment: automation.Deployment) -> None:
+    def import_state(self, state: StackState) -> None:
         """Replaces the state. Raises EngineError.
 
         By the command's standard input: the Automation API's own way goes through a file with every secret in clear,
@@ -91,7 +80,7 @@ class Engine:
             ["pulumi", "stack", "import", "--stack", self.name, "--non-interactive"],
             cwd=self._work_dir,
             env=os.environ | self._environment,
-            input=json.dumps(vars(deployment)),
+            input=json.dumps({"version": state.version, "deployment": state.content}),
             capture_output=True,
             text=True,
             check=False,
@@ -140,11 +129,13 @@ class Engine:
         )
 
 
-def underlying_command(verb: str, stack: str, options: Mapping[str, str] | None = None) -> str:
-    """The `pulumi` command that does the same, for people to learn it."""
+def underlying_command(verb: str, stack: str, options: Mapping[str, Any]) -> str:
+    """The `pulumi` command that does the same, for people to learn it; `options` are those of the Automation API."""
     words = ["pulumi", verb, "--stack", stack]
-    for name, value in (options or {}).items():
-        words += [f"--{name}", value]
+    for target in options.get("target", ()):
+        words += ["--target", target]
+    if options.get("refresh"):
+        words.append("--refresh")
     return shlex.join(words)
 
 

@@ -22,7 +22,9 @@ def main() -> int:
             "python3", sys.version.split()[0], "3.11 or newer", "install it, then `make PYTHON=python3.12 up`"
         )
     python = str(FOLDER / "bin" / "python")
-    if not os.path.exists(python) and not step("virtual environment", [sys.executable, "-m", "venv", str(FOLDER)]):
+    # Where Debian's python3-venv is missing, a folder with an interpreter but without pip is left.
+    made = (FOLDER / "bin" / "pip").exists()
+    if not made and not step("virtual environment", [sys.executable, "-m", "venv", "--clear", str(FOLDER)]):
         return refuse("python3 -m venv", "failed, see above", "Python with its venv module", "apt install python3-venv")
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as installer:
         installer.write(pinned("uv"))

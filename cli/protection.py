@@ -8,7 +8,7 @@ from typing import Any
 from stacks.errors import EngineError, Problem
 
 
-def refuse_protected(resources: Iterable[Mapping[str, Any]]) -> None:
+def refuse_protected(stack: str, resources: Iterable[Mapping[str, Any]]) -> None:
     """`resources` as the engine's state holds them. Raises EngineError that names every protected one.
 
     The engine refuses these as well, but only one by one: it deletes what is not protected all the same.
@@ -18,7 +18,7 @@ def refuse_protected(resources: Iterable[Mapping[str, Any]]) -> None:
             path=str(resource["urn"]).rsplit("::", 1)[-1],
             value=f"protected {resource['type']} {resource.get('id', '')}".rstrip(),
             rule="a stack that protects what holds data is not destroyed, not even in part",
-            action="if all of it may really go: set `ariel:protect: false` in the stack file, `ariel up`, then again",
+            action=f"if all of it may really go: `pulumi state unprotect --all --stack {stack}`, then destroy again",
         )
         for resource in resources
         if resource.get("protect")

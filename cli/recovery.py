@@ -14,6 +14,7 @@ from typing import Any
 
 from cli.azure import Azure
 from cli.engine import PROJECT_NAME, Engine
+from cli.state import StackState
 from sandbox.plugins.azure_native.types import TABLE
 from sandbox.processes import Identity
 from stacks.errors import EngineError
@@ -36,21 +37,20 @@ def release_stale_lock(engine: Engine, backend: Path) -> bool:
     return True
 
 
-def settle_pending_creates(engine: Engine, azure: Azure, subscription_id: str) -> list[str]:
+def settle_pending_creates(engine: Engine, state: StackState, azure: Azure, subscription_id: str) -> list[str]:
     """Takes interrupted creates into the state, where a refresh keeps what was really made and drops the rest.
 
     Returns the URNs of those that were asked for. Creates whose id nobody can know beforehand are only taken off the
     list: a random value is nowhere but in the state, and a half-installed Helm release is mended by its next install.
+    Raises EngineError where the state moves meanwhile: then an engine is at work, and none was killed.
     """
-    exported = engine.export_state()
-    state = exported.deployment or {}
-    pending = state.get("pending_operations") or []
-    if not pending:
+    if not state.pending:
         return []
-    asked = list(_asked_for(pending, azure, subscription_id))
-    state["resources"] = [*(state.get("resources") or []), *asked]
-    state["pending_operations"] = []
-    engine.import_state(exported)
+    asked = list(_asked_for(state.pending, azure, subscription_id))
+    if engine.state() != state:
+        raise EngineError([engine.busy("up")])
+    content = {**state.content, "resources": [*state.resources, *asked], "pending_operations": []}
+    engine.import_state(StackState(state.version, content))
     urns = [resource["urn"] for resource in asked]
     if urns:
         engine.refresh(target=urns)

@@ -10,12 +10,13 @@ from typing import Any
 
 from cli import console
 from cli.azure import Azure
-from cli.engine import Engine, OnEvent, underlying_command
+from cli.engine import Engine, underlying_command
 from cli.plan import Plan
 from cli.project import find_root
 from cli.protection import refuse_protected
 from cli.recovery import release_stale_lock, settle_pending_creates
 from cli.renames import refuse_renames
+from cli.state import StackState
 from cli.vaults import VAULT, adopt_vaults, purge_deleted
 from cli.workspace import sandbox_workspace, stack_file
 from sandbox import toolchain
@@ -88,21 +89,25 @@ class Session:
         return Engine(self.stack, folder, self.sandbox.environment(), program)
 
     def preview(self, options: dict[str, Any]) -> Plan:
-        return self._watched("preview", lambda seen: self.engine.preview(seen, **options))
+        state = self.engine.state()
+        refuse_renames(state.exports.get("tenants", {}), self.settings.tenants)
+        self.engine.adopt(adopt_vaults(self.settings, state.ids_of(VAULT), self._azure, bring_back=False))
+        return self._watched("preview", options, self.engine.preview)
 
     def up(self, options: dict[str, Any]) -> Plan:
-        refuse_renames(self._deployed_tenants(), self.settings.tenants)
-        vaults = self._recover()
-        self.engine.adopt(adopt_vaults(self.settings, vaults, self._azure))
-        plan = self._watched("up", lambda seen: self.engine.up(seen, **options))
+        state = self._recovered()
+        refuse_renames(state.exports.get("tenants", {}), self.settings.tenants)
+        vaults = state.ids_of(VAULT)
+        self.engine.adopt(adopt_vaults(self.settings, vaults, self._azure, bring_back=True))
+        plan = self._watched("up", options, self.engine.up)
         self._purge(plan, vaults)
         return plan
 
     def destroy(self) -> Plan:
-        refuse_protected(self.engine.resources())
-        vaults = self._recover()
-        plan = self._watched("destroy", self.engine.destroy)
-        self._purge(plan, vaults)
+        state = self._recovered()
+        refuse_protected(self.stack, state.resources)
+        plan = self._watched("destroy", {}, self.engine.destroy)
+        self._purge(plan, state.ids_of(VAULT))
         return plan
 
     def outputs(self) -> dict[str, Any]:
@@ -120,7 +125,7 @@ class Session:
     def _deployed_tenants(self) -> dict[str, Any]:
         if not self.live and not self.sandbox.paths.backend.exists():
             return {}
-        return dict(self.engine.outputs().get("tenants", {}))
+        return dict(self.engine.state().exports.get("tenants", {}))
 
     @cached_property
     def _azure(self) -> Azure:
@@ -129,20 +134,22 @@ class Session:
         arm = self.sandbox.arm
         return Azure(arm.endpoint, lambda: arm.token)
 
-    def _recover(self) -> dict[str, str]:
-        """Puts right what a killed engine left; returns the state's vaults, logical name -> id."""
+    def _recovered(self) -> StackState:
+        """The state, once what a killed engine left is put right."""
         if not self.live and release_stale_lock(self.engine, self.sandbox.paths.backend):
             console.err.print("note: the last run was killed; its lock is released")
-        for urn in settle_pending_creates(self.engine, self._azure, self.settings.azure.subscription_id):
+        state = self.engine.state()
+        settled = settle_pending_creates(self.engine, state, self._azure, self.settings.azure.subscription_id)
+        for urn in settled:
             console.err.print(f"note: a killed run was making {urn}; taken over as it is found", markup=False)
-        return self.engine.ids_of(VAULT)
+        return self.engine.state() if settled else state
 
     def _purge(self, plan: Plan, vaults: dict[str, str]) -> None:
         for name in purge_deleted(self.settings, plan, vaults, self._azure):
             console.err.print(f"note: vault {name} is purged, its name is free again")
 
-    def _watched(self, verb: str, work: Callable[[OnEvent], Plan]) -> Plan:
+    def _watched(self, verb: str, options: dict[str, Any], work: Callable[..., Plan]) -> Plan:
         where = "Azure" if self.live else "the sandbox"
-        console.err.print(f"{underlying_command(verb, self.stack)}   (on {where})", markup=False)
+        console.err.print(f"{underlying_command(verb, self.stack, options)}   (on {where})", markup=False)
         with console.engine_progress(f"{verb} of {self.stack}") as seen:
-            return work(seen)
+            return work(seen, **options)

@@ -53,15 +53,16 @@ def of_tenants(tenants: Sequence[Mapping[str, Any]]) -> Table:
     return table("tenants", ("tenant", "namespace", "last run"), rows)
 
 
-def next_steps(session: Session, outputs: Mapping[str, Any]) -> str:
+def next_steps(session: Session) -> str:
     """What a person would do now."""
-    file = f"Pulumi.{session.stack}.yaml"
-    return "\n".join(
-        (
-            "next:",
-            f"  add a tenant      ariel tenant add SLUG --stack {session.stack} ...  (one block in {file}); then up",
-            f"  look at it        KUBECONFIG=$(ariel kubeconfig -s {session.stack}) $(ariel path kubectl) get all -A",
-            f"  what runs         ariel status --stack {session.stack}",
-            f"  stop, keep data   ariel down --stack {session.stack}",
-        )
-    )
+    stack = session.stack
+    steps = {
+        "add a tenant": f"ariel tenant add SLUG --stack {stack} ...  (one block in Pulumi.{stack}.yaml); then up again"
+    }
+    if not session.live:
+        steps |= {
+            "look at it": f"KUBECONFIG=$(ariel kubeconfig -s {stack}) $(ariel path kubectl) get all -A",
+            "what runs": f"ariel status --stack {stack}",
+            "stop, keep data": f"ariel down --stack {stack}",
+        }
+    return "\n".join(["next:", *(f"  {what:<16}  {command}" for what, command in steps.items())])

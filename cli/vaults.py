@@ -18,11 +18,11 @@ GROUP_API_VERSION = TABLE["azure-native:resources:ResourceGroup"].api_version
 DELETIONS = ("delete", "delete-replaced")
 
 
-def adopt_vaults(settings: Settings, known: Mapping[str, str], azure: Azure) -> Adoptions:
+def adopt_vaults(settings: Settings, known: Mapping[str, str], azure: Azure, *, bring_back: bool) -> Adoptions:
     """Vaults of the stack file which are not in the state (`known`: logical name -> id) but in Azure, or were deleted.
 
-    A deleted one is brought back first: its name is taken for as long as it can be. Only what carries the tags of this
-    stack is taken over.
+    With `bring_back` a deleted one is recovered first: its name is taken for as long as it can be; a preview leaves it.
+    Only what carries the tags of this stack is taken over.
     """
     group = _group(settings)
     found: dict[tuple[str, str], str] = {}
@@ -31,7 +31,7 @@ def adopt_vaults(settings: Settings, known: Mapping[str, str], azure: Azure) -> 
             continue
         vault_id = f"{group}/providers/Microsoft.KeyVault/vaults/{name}"
         vault = azure.find(vault_id, API_VERSION)
-        deleted = azure.find(_deleted(settings, name), API_VERSION) if vault is None else None
+        deleted = azure.find(_deleted(settings, name), API_VERSION) if bring_back and vault is None else None
         if deleted is not None and azure.find(group, GROUP_API_VERSION) is not None:
             azure.put(vault_id, API_VERSION, _recovery(settings))
             vault = azure.find(vault_id, API_VERSION)
@@ -50,8 +50,12 @@ def purge_deleted(settings: Settings, plan: Plan, known: Mapping[str, str], azur
     gone = {step["urn"].rsplit("::", 1)[-1] for step in plan.steps if step["op"] in DELETIONS and VAULT in step["urn"]}
     names = [known[logical].rsplit("/", 1)[-1] for logical in sorted(gone & known.keys())]
     for name in names:
-        azure.post(f"{_deleted(settings, name)}/purge", API_VERSION)
+        _purge(settings, name, azure)
     return names
+
+
+def _purge(settings: Settings, name: str, azure: Azure) -> None:
+    azure.post(f"{_deleted(settings, name)}/purge", API_VERSION)
 
 
 def _group(settings: Settings) -> str:

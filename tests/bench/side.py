@@ -36,7 +36,7 @@ def main(folder: str, side: str, verb: str) -> None:
     plan = engine.preview() if verb == "preview" else engine.up()
     print(json.dumps({"summary": plan.summary, "steps": len(plan.steps)}))
     if side == "ours" and verb == "up":
-        (root / RECORDED).write_text(json.dumps(engine.resources()))
+        (root / RECORDED).write_text(json.dumps(engine.state().resources))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class SmallStack:
 
     def ids(self) -> list[str]:
         """Lower-case ids of the Azure resources in the state."""
-        state = (self.engine().export_state().deployment or {}).get("resources") or []
+        state = self.engine().state().resources
         return sorted(
             each["id"].lower()
             for each in state

@@ -50,8 +50,7 @@ def killed(bench: Workbench) -> Killed:
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
     bench.arm(method="DELETE", path="faults")
-    state = bench.session().engine.export_state().deployment or {}
-    return Killed(second, bench.arm_ids(), len(state.get("pending_operations") or []))
+    return Killed(second, bench.arm_ids(), len(bench.session().engine.state().pending))
 
 
 @pytest.fixture(scope="module")

@@ -127,7 +127,7 @@ class Workbench:
 
     def resources(self, stack: str = "local") -> list[dict[str, Any]]:
         """The engine's state, secrets in clear."""
-        return self.session(stack).engine.resources()
+        return self.session(stack).engine.state().resources
 
     def kubectl(self, *arguments: str, stack: str = "local") -> str:
         """What `kubectl` prints."""
