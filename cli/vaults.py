@@ -37,7 +37,7 @@ def adopt_vaults(settings: Settings, known: Mapping[str, str], azure: Azure, *, 
             vault = azure.find(vault_id, API_VERSION)
         elif deleted is not None and not settings.vault.purge_protection:
             # Its resource group is gone too, so it can only be put back where nothing of the stack stands any more.
-            azure.post(f"{_deleted(settings, name)}/purge", API_VERSION)
+            _purge(settings, name, azure)
         if vault is not None and _is_ours(vault.get("tags", {}), settings):
             found[(VAULT, logical)] = vault_id
     return found
