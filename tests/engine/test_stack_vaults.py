@@ -54,11 +54,11 @@ def vault_id(bench: Workbench, settings: Settings, azure: Azure) -> str:
 
 
 def test_a_kept_vault_is_adopted_when_its_slug_comes_back(settings: Settings, azure: Azure, vault_id: str) -> None:
-    assert adopt_vaults(settings, {}, azure) == {(VAULT, LOGICAL): vault_id}
+    assert adopt_vaults(settings, {}, azure, bring_back=True) == {(VAULT, LOGICAL): vault_id}
 
 
 def test_a_vault_of_the_state_is_not_adopted(settings: Settings, azure: Azure, vault_id: str) -> None:
-    assert adopt_vaults(settings, {LOGICAL: vault_id}, azure) == {}
+    assert adopt_vaults(settings, {LOGICAL: vault_id}, azure, bring_back=True) == {}
 
 
 def test_a_vault_of_somebody_else_is_not_taken_over(
@@ -66,7 +66,15 @@ def test_a_vault_of_somebody_else_is_not_taken_over(
 ) -> None:
     body = {"tags": {**OURS, "environment": "prod"}}
     bench.azure("PATCH", vault_id, body=body, params={"api-version": API_VERSION})
-    assert adopt_vaults(settings, {}, azure) == {}
+    assert adopt_vaults(settings, {}, azure, bring_back=True) == {}
+
+
+def test_a_preview_brings_no_deleted_vault_back(
+    bench: Workbench, settings: Settings, azure: Azure, vault_id: str
+) -> None:
+    bench.azure("DELETE", vault_id, params={"api-version": API_VERSION})
+    assert adopt_vaults(settings, {}, azure, bring_back=False) == {}
+    assert azure.find(vault_id, API_VERSION) is None
 
 
 def test_a_deleted_vault_is_brought_back_with_its_slug(
@@ -74,7 +82,7 @@ def test_a_deleted_vault_is_brought_back_with_its_slug(
 ) -> None:
     bench.azure("DELETE", vault_id, params={"api-version": API_VERSION})
     assert azure.find(vault_id, API_VERSION) is None
-    assert adopt_vaults(settings, {}, azure) == {(VAULT, LOGICAL): vault_id}
+    assert adopt_vaults(settings, {}, azure, bring_back=True) == {(VAULT, LOGICAL): vault_id}
     assert azure.find(vault_id, API_VERSION) is not None
 
 
@@ -85,7 +93,7 @@ def test_only_the_vaults_that_a_run_has_deleted_are_purged(
     assert purge_deleted(settings, Plan(), {LOGICAL: vault_id}, azure) == []
     plan = Plan(steps=[{"op": "delete", "urn": f"urn:pulumi:local::ariel::{VAULT}::{LOGICAL}", "diff": {}}])
     assert purge_deleted(settings, plan, {LOGICAL: vault_id}, azure) == [vault_id.rsplit("/", 1)[-1]]
-    assert adopt_vaults(settings, {}, azure) == {}
+    assert adopt_vaults(settings, {}, azure, bring_back=True) == {}
 
 
 def test_a_vault_that_must_stay_recoverable_is_never_purged(
@@ -95,4 +103,4 @@ def test_a_vault_that_must_stay_recoverable_is_never_purged(
     kept = settings.model_copy(update={"vault": settings.vault.model_copy(update={"purge_protection": True})})
     plan = Plan(steps=[{"op": "delete", "urn": f"urn:pulumi:local::ariel::{VAULT}::{LOGICAL}", "diff": {}}])
     assert purge_deleted(kept, plan, {LOGICAL: vault_id}, azure) == []
-    assert adopt_vaults(settings, {}, azure) == {(VAULT, LOGICAL): vault_id}
+    assert adopt_vaults(settings, {}, azure, bring_back=True) == {(VAULT, LOGICAL): vault_id}

@@ -17,12 +17,12 @@ def test_every_protected_resource_is_named_and_the_way_out_is_told() -> None:
         {"urn": f"{URN}data", "type": "azure-native:resources:ResourceGroup", "protect": True},
     ]
     with pytest.raises(EngineError) as refused:
-        refuse_protected(state)
+        refuse_protected("prod", state)
     assert [problem.path for problem in refused.value.problems] == ["kept", "data"]
     assert "/subscriptions/1/kept" in refused.value.problems[0].value
-    assert "ariel:protect: false" in refused.value.problems[0].action
+    assert "pulumi state unprotect --all --stack prod" in refused.value.problems[0].action
 
 
 def test_a_stack_without_protection_may_go() -> None:
-    refuse_protected([{"urn": f"{URN}free", "type": "azure-native:keyvault:Vault", "protect": False}])
-    refuse_protected([])
+    refuse_protected("prod", [{"urn": f"{URN}free", "type": "azure-native:keyvault:Vault", "protect": False}])
+    refuse_protected("prod", [])
