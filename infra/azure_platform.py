@@ -127,8 +127,9 @@ def build_azure_platform(settings: Settings, azure: azure_native.Provider) -> Az
         opts,
     )
     vault_network = _endpoints(network, zones["vault"])
+    # The vault holds the certificate of the web interface, and no secret beside it.
     engineers = Access(
-        role="Key Vault Secrets Officer", principal_id=settings.azure.admin_group_id, principal_type="Group"
+        role="Key Vault Certificates Officer", principal_id=settings.azure.admin_group_id, principal_type="Group"
     )
     vault = Vault(
         PLATFORM_VAULT, _vault(settings, data, "platform", {"engineers": engineers}, vault_network, workspace), opts

@@ -30,6 +30,11 @@ BUILT_IN: dict[str, BuiltInRole] = {
     "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": BuiltInRole(
         name="Key Vault Secrets Officer", data_actions=("Microsoft.KeyVault/vaults/secrets/*",)
     ),
+    "a4417e6f-fecd-4de8-b567-7b0420556985": BuiltInRole(
+        name="Key Vault Certificates Officer",
+        actions=("Microsoft.KeyVault/*/read",),
+        data_actions=("Microsoft.KeyVault/vaults/certificates/*", "Microsoft.KeyVault/vaults/certificatecas/*"),
+    ),
     "21090545-7ca7-4776-b22c-e363652d74d2": BuiltInRole(
         name="Key Vault Reader",
         actions=("Microsoft.KeyVault/*/read",),
