@@ -16,13 +16,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.airflow_settings import SignIn, checked_metadata_url
 from components.airflow_values import (
+    ADMIN_SECRET,
     KEYS_SECRET,
     METADATA_SECRET,
     PASSWORDS_FILE,
@@ -33,6 +34,9 @@ from components.airflow_values import (
     execution_url,
 )
 from stacks.errors import Problem, SettingsError
+
+HELM_SECONDS: Final = 900
+"""How long Helm waits for ready Deployments; its default of 300 s is short of a first image pull."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +58,8 @@ class AirflowArgs:
     ingress_class: str
     ingress_namespace: str
     """Namespace of the ingress controller, which the network policy lets in."""
-    certificate_uri: pulumi.Input[str] | None = None
-    """Unversioned id of the certificate of `host` in a vault, which AKS' routing add-on keeps as Secret. Without it,
-    the TLS Secret `airflow-tls` must exist in `namespace`."""
+    certificate_uri: pulumi.Input[str]
+    """Unversioned id of the certificate of `host` in a vault, which AKS' routing add-on keeps as Secret."""
     scheduler: Workload
     api_server: Workload
     api_server_client_id: pulumi.Input[str]
@@ -75,9 +78,6 @@ class AirflowArgs:
     task_node_selector: Mapping[str, str]
     """Labels of the nodes on which task pods run; empty where any node will do."""
     task_tolerations: Sequence[Mapping[str, str]]
-    timeout_seconds: int = 900
-    """How long Helm waits for ready Deployments; its default of 300 s is short of a first image pull."""
-    skip_await: bool = False
 
     def __post_init__(self) -> None:
         if (self.sign_in == "simple") != (self.admin_password is not None):
@@ -126,8 +126,7 @@ class Airflow(pulumi.ComponentResource):
             version=args.chart_version,
             repository_opts={"repo": args.chart_repository},
             values=_values(args, self.config_version),
-            timeout=args.timeout_seconds,
-            skip_await=args.skip_await,
+            timeout=HELM_SECONDS,
             opts=pulumi.ResourceOptions(parent=self, depends_on=secrets),
         )
         self.url = pulumi.Output.from_input(f"https://{args.host}")
@@ -138,20 +137,20 @@ class Airflow(pulumi.ComponentResource):
 
 
 def _secret_contents(args: AirflowArgs) -> dict[str, dict[str, pulumi.Output[str]]]:
-    """Secret name -> file -> content. The files of both Secrets meet in one folder, so their names differ."""
+    """Secret name -> file -> content. Keys and connection meet in one folder, so the names of their files differ."""
     keys = {
         "fernet-key": args.fernet_key,
         "api-secret-key": args.api_secret_key,
         "jwt-secret": args.jwt_secret,
     }
-    if args.admin_password is not None:
-        keys[PASSWORDS_FILE] = pulumi.Output.secret(args.admin_password).apply(
-            lambda password: json.dumps({"admin": password})
-        )
-    return {
+    contents = {
         KEYS_SECRET: {file: pulumi.Output.secret(content) for file, content in keys.items()},
         METADATA_SECRET: {"connection": pulumi.Output.secret(args.metadata_url).apply(checked_metadata_url)},
     }
+    if args.admin_password is not None:
+        passwords = pulumi.Output.secret(args.admin_password).apply(lambda password: json.dumps({"admin": password}))
+        contents[ADMIN_SECRET] = {PASSWORDS_FILE: passwords}
+    return contents
 
 
 def _digest(contents: Mapping[str, Mapping[str, pulumi.Output[str]]]) -> pulumi.Output[str]:

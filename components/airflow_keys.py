@@ -10,10 +10,13 @@ import pulumi_random as random
 FERNET_BYTES = 32
 """AES-128 key and HMAC key together, as Fernet's specification says."""
 KEY_LENGTH = 64
+PASSWORD_LENGTH = 24
 
 
 @dataclass(frozen=True, kw_only=True)
 class AirflowKeysArgs:
+    administrator: bool
+    """Whether there is a user `admin` with a password."""
     protect: bool
     """The engine refuses to delete the Fernet key: without it no stored connection can be read again."""
 
@@ -21,7 +24,8 @@ class AirflowKeysArgs:
 class AirflowKeys(pulumi.ComponentResource):
     """Owns the random values.
 
-    Outputs, all secret: `fernet_key` (URL-safe base64), `api_secret_key`, `jwt_secret`, `admin_password`.
+    Outputs, all secret: `fernet_key` (URL-safe base64), `api_secret_key`, `jwt_secret`, `admin_password` (None without
+    an administrator).
     """
 
     def __init__(self, name: str, args: AirflowKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -33,8 +37,13 @@ class AirflowKeys(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         self.fernet_key = fernet.base64.apply(lambda text: text.replace("+", "-").replace("/", "_"))
-        self.api_secret_key, self.jwt_secret, self.admin_password = (
-            random.RandomPassword(f"{name}-{purpose}", length=length, special=False, opts=child).result
-            for purpose, length in (("api", KEY_LENGTH), ("jwt", KEY_LENGTH), ("admin", 24))
+        self.api_secret_key, self.jwt_secret = (
+            random.RandomPassword(f"{name}-{purpose}", length=KEY_LENGTH, special=False, opts=child).result
+            for purpose in ("api", "jwt")
+        )
+        self.admin_password = (
+            random.RandomPassword(f"{name}-admin", length=PASSWORD_LENGTH, special=False, opts=child).result
+            if args.administrator
+            else None
         )
         self.register_outputs({})

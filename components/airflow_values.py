@@ -38,12 +38,13 @@ API_SERVER_ACCOUNT: Final = "airflow-api-server"
 STATSD_ACCOUNT: Final = "airflow-statsd"
 KEYS_SECRET: Final = "ariel-keys"  # noqa: S105  a name, not a secret
 METADATA_SECRET: Final = "ariel-metadata"  # noqa: S105  a name, not a secret
+ADMIN_SECRET: Final = "ariel-admin"  # noqa: S105  a name, not a secret
+"""The administrator's password; only with `simple` sign-in, and only the API server mounts it."""
 CREDENTIALS_VOLUME: Final = "ariel-credentials"
 PASSWORDS_FILE: Final = "simple-passwords.json"
+_PASSWORDS_PATH: Final = "/etc/ariel/passwords"
 CONFIG_VERSION: Final = "ariel.dev/config-version"
-TLS_SECRET: Final = "airflow-tls"  # noqa: S105  a name, not a secret
-"""The TLS Secret of the web interface, where its certificate does not come from a vault."""
-VAULT_TLS_SECRET: Final = f"keyvault-{RELEASE}-ingress"
+TLS_SECRET: Final = f"keyvault-{RELEASE}-ingress"
 """The name under which AKS' routing add-on keeps a vault's certificate: `keyvault-` and the Ingress' name."""
 CERTIFICATE_ANNOTATION: Final = "kubernetes.azure.com/tls-cert-keyvault-uri"
 
@@ -84,7 +85,7 @@ class ReleaseValues:
     host: str
     ingress_class: str
     ingress_namespace: str
-    certificate_uri: str | None
+    certificate_uri: str
     scheduler: Workload
     api_server: Workload
     api_server_client_id: str
@@ -108,8 +109,6 @@ def airflow_values(release: ReleaseValues) -> dict[str, Any]:
         "executor": "KubernetesExecutor",
         "enableServiceLinks": False,
         "imagePullSecrets": [],
-        # In `higher` the system nodes refuse pods that do not say they belong to the platform.
-        "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists", "effect": "NoSchedule"}],
         "airflowPodAnnotations": {CONFIG_VERSION: release.config_version},
         "securityContexts": {"pod": dict(POD_SECURITY), "containers": dict(CONTAINER_SECURITY)},
         **_images(release),
@@ -257,8 +256,11 @@ def _api_server(release: ReleaseValues) -> dict[str, Any]:
     if release.sign_in == "simple":
         # The manager opens the file for writing, and every replica must know the same password.
         passwords = f"{AIRFLOW_HOME}/simple_auth_manager_passwords.json.generated"
-        serve = f"install -m 0600 {CREDENTIALS_PATH}/{PASSWORDS_FILE} {passwords} && {serve}"
+        serve = f"install -m 0600 {_PASSWORDS_PATH}/{PASSWORDS_FILE} {passwords} && {serve}"
     probe = {"initialDelaySeconds": 0, "periodSeconds": 10, "timeoutSeconds": 5, "scheme": "HTTP"}
+    # From any sender, since the ingress controller's pods have no fixed addresses. Beside them only task pods may
+    # connect (the network policy below). What one of them forges changes the redirects which it gets itself and the
+    # address in the access log; no right goes by an address.
     variables = {"FORWARDED_ALLOW_IPS": "*", **log_connection_env(release.log_account_url)}
     return {
         **_placement("api-server", release.api_server),
@@ -272,6 +274,7 @@ def _api_server(release: ReleaseValues) -> dict[str, Any]:
             "annotations": {CLIENT_ID_ANNOTATION: release.api_server_client_id},
         },
         "env": [{"name": name, "value": value} for name, value in variables.items()],
+        **_passwords(release.sign_in),
         "startupProbe": {**probe, "failureThreshold": 30},
         "livenessProbe": {**probe, "failureThreshold": 5},
         "readinessProbe": {**probe, "failureThreshold": 3},
@@ -284,6 +287,17 @@ def _api_server(release: ReleaseValues) -> dict[str, Any]:
                 "ports": [{"port": API_SERVER_PORT}],
             }
         },
+    }
+
+
+def _passwords(sign_in: SignIn) -> dict[str, Any]:
+    """The volume of the administrator's password."""
+    if sign_in != "simple":
+        return {"extraVolumes": [], "extraVolumeMounts": []}
+    name = "ariel-passwords"
+    return {
+        "extraVolumes": [{"name": name, "secret": {"secretName": ADMIN_SECRET, "defaultMode": READ_BY_GROUP}}],
+        "extraVolumeMounts": [{"name": name, "mountPath": _PASSWORDS_PATH, "readOnly": True}],
     }
 
 
@@ -316,13 +330,11 @@ def _statsd() -> dict[str, Any]:
 
 
 def _ingress(release: ReleaseValues) -> dict[str, Any]:
-    uri = release.certificate_uri
-    tls = {"enabled": True, "secretName": VAULT_TLS_SECRET if uri else TLS_SECRET}
     return {
         "enabled": True,
-        "annotations": {CERTIFICATE_ANNOTATION: uri} if uri else {},
+        "annotations": {CERTIFICATE_ANNOTATION: release.certificate_uri},
         "ingressClassName": release.ingress_class,
         "path": "/",
         "pathType": "Prefix",
-        "hosts": [{"name": release.host, "tls": tls}],
+        "hosts": [{"name": release.host, "tls": {"enabled": True, "secretName": TLS_SECRET}}],
     }

@@ -74,7 +74,10 @@ def build_cluster_platform(settings: Settings, azure: AzurePlatform, cluster: ku
         opts,
     )
     login = Login("login-runtime")
-    keys = AirflowKeys("airflow-keys", AirflowKeysArgs(protect=settings.protect))
+    keys = AirflowKeys(
+        "airflow-keys",
+        AirflowKeysArgs(administrator=settings.airflow.sign_in == "simple", protect=settings.protect),
+    )
     pgbouncer = PgBouncer(
         "pgbouncer",
         PgBouncerArgs(
@@ -147,7 +150,7 @@ def build_cluster_platform(settings: Settings, azure: AzurePlatform, cluster: ku
             fernet_key=keys.fernet_key,
             api_secret_key=keys.api_secret_key,
             jwt_secret=keys.jwt_secret,
-            admin_password=keys.admin_password if settings.airflow.sign_in == "simple" else None,
+            admin_password=keys.admin_password,
             task_node_selector=TASK_NODE_LABELS,
             task_tolerations=TASK_TOLERATIONS,
         ),

@@ -34,7 +34,7 @@ def release(**changes: Any) -> ReleaseValues:
         "host": "airflow.example.org",
         "ingress_class": "example-class",
         "ingress_namespace": "example-ingress",
-        "certificate_uri": None,
+        "certificate_uri": "https://vault.example.org/certificates/airflow-ingress",
         "scheduler": Workload(replicas=1, cpu="500m", memory="1Gi"),
         "api_server": Workload(replicas=1, cpu="500m", memory="1Gi"),
         "api_server_client_id": "00000000-0000-0000-0000-000000000001",
@@ -52,7 +52,6 @@ CASES = {
     "higher": release(
         image=f"registry.example.org/airflow@sha256:{'a' * 64}",
         sign_in="entra",
-        certificate_uri="https://vault.example.org/certificates/airflow",
         scheduler=Workload(replicas=2, cpu="1", memory="2Gi"),
         api_server=Workload(replicas=2, cpu="1", memory="2Gi"),
         task_node_selector={"ariel.dev/pool": "tasks"},

@@ -71,7 +71,6 @@ enableServiceLinks: {{ .root.Values.enableServiceLinks }}
 restartPolicy: Always
 securityContext: {{- toYaml .root.Values.securityContexts.pod | nindent 2 }}
 imagePullSecrets: {{- toYaml .root.Values.imagePullSecrets | nindent 2 }}
-tolerations: {{- toYaml .root.Values.tolerations | nindent 2 }}
 topologySpreadConstraints: {{- toYaml .values.topologySpreadConstraints | nindent 2 }}
 affinity:
   podAntiAffinity:
@@ -96,6 +95,9 @@ affinity:
     {{- toYaml . | nindent 4 }}
     {{- end }}
     {{- include "ariel.mounts" .root | nindent 4 }}
+    {{- with .values.extraVolumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 {{- end }}
 
 {{/* A disruption budget. Takes root, component, its values, and extra labels. */}}

@@ -36,6 +36,7 @@ def args(**changes: Any) -> AirflowArgs:
         "host": "airflow.example.org",
         "ingress_class": "example-class",
         "ingress_namespace": "example-ingress",
+        "certificate_uri": "https://vault.example.org/certificates/airflow-ingress",
         "scheduler": share,
         "api_server": share,
         "api_server_client_id": "00000000-0000-0000-0000-000000000001",
@@ -74,7 +75,7 @@ def test_no_credential_is_shown_by_a_plan_or_an_output() -> None:
     ]
     assert shown == []
     secrets = graph.of("core/v1:Secret")
-    assert [each.name for each in secrets] == ["airflow-keys", "airflow-metadata"]
+    assert [each.name for each in secrets] == ["airflow-admin", "airflow-keys", "airflow-metadata"]
     hidden = str([each.inputs["stringData"] for each in secrets])
     assert [word for word in words if word not in hidden] == []
 
@@ -96,7 +97,7 @@ def test_a_rotated_credential_restarts_the_pods_that_have_read_the_old_one(crede
 def test_the_release_comes_after_the_secrets_that_its_pods_mount() -> None:
     graph = recorded()
     secrets = {each.urn for each in graph.of("core/v1:Secret")}
-    assert len(secrets) == 2
+    assert len(secrets) == 3
     assert secrets <= graph.before(release_of(graph))
 
 
@@ -108,7 +109,7 @@ def test_a_first_preview_knows_what_will_be_made_before_azure_has_told_any_addre
         Airflow("airflow", args(api_server_client_id=later, log_account_url=later))
 
     graph = record(program, preview=True)
-    assert len(graph.resources) == 5
+    assert len(graph.resources) == 6
     assert graph.one("helm.sh/v3:Release", "airflow").inputs["name"] == "airflow"
 
 
@@ -129,6 +130,7 @@ def test_an_administrator_without_password_or_a_password_that_nobody_uses_is_ref
 
 def test_entra_sign_in_leaves_no_password_in_the_cluster() -> None:
     graph = recorded(sign_in="entra", admin_password=None)
+    assert [each.name for each in graph.of("core/v1:Secret")] == ["airflow-keys", "airflow-metadata"]
     keys = graph.one("core/v1:Secret", "airflow-keys").inputs["stringData"]
     assert sorted(keys) == ["api-secret-key", "fernet-key", "jwt-secret"]
     assert "simple" not in str(release_of(graph).inputs["values"])

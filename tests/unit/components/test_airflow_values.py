@@ -23,7 +23,6 @@ RELEASES = {
     **CASES,
     "entra, one replica": release(sign_in="entra", scheduler=WORKLOADS["one"], api_server=WORKLOADS["one"]),
     "simple, many replicas": release(scheduler=WORKLOADS["many"], api_server=WORKLOADS["many"]),
-    "certificate of a vault": release(certificate_uri="https://vault.example.org/certificates/airflow"),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.airflow_values import airflow_values
+from components.airflow_values import ADMIN_SECRET, airflow_values
 from tests.chart_projection import CASES, OFFICIAL_CHART, PROJECTION, projections
 from tests.pod_rules import credentials_in_env, not_hardened, pod_specs
 from tests.rendering import COMPACT_CHART, render_chart, run_helm
@@ -81,12 +81,21 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return values
 
 
+@pytest.mark.parametrize(("case", "mounting"), [("sandbox", {"Deployment/airflow-api-server"}), ("higher", set())])
+def test_the_administrators_password_is_mounted_by_the_api_server_alone(
+    case: str, mounting: set[str], rendered: dict[str, list[dict[str, Any]]]
+) -> None:
+    specs = pod_specs(rendered[case])
+    assert len(specs) > 2
+    assert {owner for owner, spec in specs.items() if ADMIN_SECRET in json.dumps(spec)} == mounting
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
         ("unheardOf", True),
         ("scheduler.unheardOf", True),
-        ("apiServer.extraVolumes", []),
+        ("scheduler.extraVolumes", []),
         ("pgbouncer.enabled", True),
         ("migrateDatabaseJob.enabled", True),
         ("rbac.create", True),
@@ -101,7 +110,7 @@ def test_a_value_that_the_compact_chart_would_ignore_is_refused(path: str, value
     assert path.rpartition(".")[2] in result.stderr or path.rpartition(".")[0] in result.stderr.replace("/", ".")
 
 
-@pytest.mark.parametrize("path", ["tolerations", "imagePullSecrets", "config", "podTemplate"])
+@pytest.mark.parametrize("path", ["volumes", "imagePullSecrets", "config", "podTemplate"])
 def test_a_value_left_out_is_refused_instead_of_taken_from_a_default(path: str) -> None:
     values = airflow_values(CASES["sandbox"])
     del values[path]
