@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from stacks.errors import Problem
-from stacks.naming import Kind, Names
+from stacks.naming import Kind
 from stacks.rules.rule import Rule
 from stacks.settings import Settings
 from stacks.tenant import Grant
 from stacks.wording import shown
 
 _RESOURCE = re.compile(
-    r"^/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers/[^/]+(/[^/]+/[^/]+)+$",
+    r"^/subscriptions/[^/]+/resourceGroups/(?P<group>[^/]+)/providers/[^/]+(/[^/]+/[^/]+)+$",
     re.IGNORECASE,
 )
 
@@ -37,20 +37,16 @@ def grants_open_one_resource(settings: Settings) -> Iterator[Problem]:
 
 
 def grants_stay_off_the_platform(settings: Settings) -> Iterator[Problem]:
-    """The platform's groups hold the log storage and every tenant's vault."""
-    names = Names(organisation=settings.organisation, stack=settings.stack)
-    own = names.of(Kind.RESOURCE_GROUP).lower()
+    """The platform's groups hold the log storage and every tenant's vault; other stacks' groups hold theirs."""
+    own = f"{Kind.RESOURCE_GROUP.abbreviation}-{settings.organisation}-".lower()
     for path, grants in _grants(settings):
         for index, grant in enumerate(grants):
             match = _RESOURCE.match(grant.scope)
-            if match is None or match["subscription"].lower() != settings.azure.subscription_id.lower():
-                continue
-            group = match["group"].lower()
-            if group == own or group.startswith((f"{own}-", f"mc_{own}")):
+            if match is not None and match["group"].lower().startswith(own):
                 yield Problem(
                     path=f"{path}[{index}].scope",
                     value=shown(grant.scope),
-                    rule=f"outside the platform's own resource groups ({own}…), which hold all tenants' data",
+                    rule=f"outside the resource groups of every stack of ariel ({own}…), which hold all tenants' data",
                     action="remove it: the platform grants what a tenant needs there by itself",
                 )
 
@@ -79,6 +75,6 @@ def _grants(settings: Settings) -> Iterator[tuple[str, tuple[Grant, ...]]]:
 
 RULES: Final = (
     Rule(grants_open_one_resource),
-    Rule(grants_stay_off_the_platform, reads=("stack", "organisation", "azure.subscriptionId")),
+    Rule(grants_stay_off_the_platform, reads=("organisation",)),
     Rule(grants_are_listed_once),
 )

@@ -13,6 +13,7 @@ GROUP: Final = f"/subscriptions/{GUID}/resourceGroups/theirs"
 PLATFORM_VAULT: Final = (
     f"/subscriptions/{GUID}/resourceGroups/RG-contoso-dev-data/providers/Microsoft.KeyVault/vaults/v"
 )
+OTHER_STACKS_VAULT: Final = PLATFORM_VAULT.replace(GUID, GUID.replace("1", "2")).replace("-dev-", "-prod-")
 SHARED: Final = {**TENANT, "secrets": {"mode": "shared", "trustGroup": "maps"}}
 REASON: Final = {"reason": "one team in two repositories"}
 HIDDEN: Final = "(not shown: it looks like a secret)"
@@ -150,7 +151,15 @@ GRANTS: Final[dict[str, Mistake]] = {
         {"counts": {"grants": [{"role": "Key Vault Secrets User", "scope": PLATFORM_VAULT}]}},
         "identities.counts.grants[0].scope",
         f"{PLATFORM_VAULT[:80]}… ({len(PLATFORM_VAULT)} characters)",
-        "outside the platform's own resource groups (rg-contoso-dev…)",
+        "outside the resource groups of every stack of ariel (rg-contoso-…)",
+        "remove it",
+    ),
+    "a role on a vault of another stack in another subscription": _tenant(
+        "grants",
+        [{"role": "Key Vault Secrets User", "scope": OTHER_STACKS_VAULT}],
+        "grants[0].scope",
+        f"{OTHER_STACKS_VAULT[:80]}… ({len(OTHER_STACKS_VAULT)} characters)",
+        "outside the resource groups of every stack of ariel (rg-contoso-…)",
         "remove it",
     ),
     "the same grant twice": _tenant(

@@ -96,7 +96,7 @@ def test_code_may_travel_unencrypted_inside_a_sandbox() -> None:
     load("local", raw("sandbox", {"tenants.weather.repository": {"url": "git://127.0.0.1/dags.git"}}))
 
 
-def test_another_stacks_resource_groups_are_not_taken_for_the_platforms_own() -> None:
-    scope = tenant_mistakes.PLATFORM_VAULT.replace("-dev-", "-devices-")
+def test_a_resource_group_whose_name_only_begins_alike_is_not_taken_for_the_platforms_own() -> None:
+    scope = tenant_mistakes.PLATFORM_VAULT.replace("RG-contoso-", "RG-contosolabs-")
     grants = [{"role": "Key Vault Secrets User", "scope": scope}]
     load("dev", raw("lower", {"tenants.weather.grants": grants}))
