@@ -20,10 +20,21 @@ def current_settings() -> Settings:
 
 
 def raw_config() -> dict[str, Any]:
-    """All keys under `ariel:`, without that prefix. The engine hands maps and lists over as JSON text."""
+    """All keys under `ariel:`, without that prefix."""
     everything = {**get_config_env(), **CONFIG.get()}
     return {
-        key.removeprefix(NAMESPACE): json.loads(value) if value[:1] in ("{", "[") else value
-        for key, value in everything.items()
-        if key.startswith(NAMESPACE)
+        key.removeprefix(NAMESPACE): _parsed(value) for key, value in everything.items() if key.startswith(NAMESPACE)
     }
+
+
+def _parsed(value: str) -> Any:
+    """The engine hands maps and lists over as JSON text; what only begins like that is the text that a person wrote.
+
+    Where a block belongs, the text is refused with its path, as any other text there.
+    """
+    if value[:1] not in ("{", "["):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value
