@@ -100,8 +100,8 @@ class Kubernetes(Model):
     """Nodes of the platform: Airflow's components, the tenants' processors and triggerers."""
     task_pool: NodePool
     """Nodes of task pods, tainted so that nothing else runs there."""
-    upgrade_channel: Literal["patch", "stable", "node-image", "none"]
-    """What AKS upgrades by itself, in the maintenance window."""
+    upgrade_channel: Literal["patch", "node-image", "none"]
+    """What AKS upgrades by itself, in the maintenance window; never the minor version, which `version` names."""
     maintenance_day: Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"] = "Sunday"
     """Of the weekly maintenance window."""
     maintenance_start: Annotated[str, StringConstraints(pattern=HOUR_PATTERN)] = "02:00"
@@ -183,9 +183,9 @@ class Images(Model):
     """Images beside Airflow's own."""
 
     pgbouncer: Image
+    """PgBouncer; the sidecar beside it, which fetches its tokens, runs Airflow's image."""
     statsd: Image = Image(repository="prometheus/statsd-exporter", tag="v0.28.0")
     """Turns Airflow's statsd packets into Prometheus metrics."""
-    """PgBouncer with its token sidecar."""
 
 
 class Registry(Model):

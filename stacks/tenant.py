@@ -73,12 +73,15 @@ class Triggerer(Model):
 
 
 class Egress(Model):
-    """One destination outside the platform that the tenant's tasks may reach: a host or a range."""
+    """One destination outside the platform that the tenant's tasks may reach: a host or a range.
+
+    Network policies know addresses, not names: docs/adr/0009-egress-by-address.md.
+    """
 
     host: HostName | None = None
-    """Name of the destination; exactly one of `host` and `cidr` is given."""
+    """Name of a public destination; opens `port` to every public address. Exactly one of `host` and `cidr` is given."""
     cidr: Cidr | None = None
-    """Range of the destination; exactly one of `host` and `cidr` is given."""
+    """Range of the destination; opens exactly it. Exactly one of `host` and `cidr` is given."""
     port: int = Field(ge=1, le=65535)
     """TCP port."""
 
@@ -151,7 +154,7 @@ class Tenant(Model):
     triggerer: Triggerer = Triggerer()
     """The tenant's triggerer, which runs its deferred tasks."""
     egress: tuple[Egress, ...] = ()
-    """Destinations outside the platform that the tenant's tasks may reach; nothing else is reachable."""
+    """Destinations of the tenant's tasks beside port 443 of public addresses, which is open to every task."""
     grants: tuple[Grant, ...] = ()
     """Roles of the tenant's own identity (account `task`)."""
     identities: dict[GroupName, Identity] = {}

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 AIRFLOW: Final = "3.3.2"
-AIRFLOW_PYTHON: Final = "3.13"
 AIRFLOW_CHART: Final = "1.22.0"
 AIRFLOW_CHART_REPOSITORY: Final = "https://airflow.apache.org"
 POSTGRESQL: Final = "17"
-PGBOUNCER_MINIMUM: Final = "1.26.0"
 KUBERNETES: Final = "1.36"
 
 SUPPORTED_PAIRS: Final = frozenset({(AIRFLOW, AIRFLOW_CHART)})
