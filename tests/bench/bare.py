@@ -1,7 +1,8 @@
 """The bare program: the same resources as ours, of the same classes with the same inputs, but flat and without logic.
 
 It is made from the state that ours has left: every resource that a provider makes becomes one constructor call with
-literal inputs. No components, no settings, no naming, no outputs. Kept are the order (a resource waits for those that
+literal inputs, and every component an empty one, so that both programs have as many resources. No settings, no naming,
+no parents, no exports. Kept are the order (a resource waits for those that
 ours waits for) and the ids that Azure hands out (a role assignment needs the principal which this run has made).
 """
 
@@ -28,13 +29,13 @@ Place = tuple[str, tuple[str | int, ...]]
 """URN of a resource, and where in its outputs a value stands."""
 
 
-def made_by_providers(state: State) -> list[Mapping[str, Any]]:
-    """The resources that cost something: no components, no providers."""
-    return [each for each in state if each.get("custom") and not each["type"].startswith("pulumi:")]
+def of_the_program(state: State) -> list[Mapping[str, Any]]:
+    """The resources that ours declares; not the stack itself, nor the providers."""
+    return [each for each in state if not each["type"].startswith("pulumi:")]
 
 
 def bare_program(state: State, subscription: str, tenant: str, kubeconfig: Path) -> Callable[[], None]:
-    resources = made_by_providers(state)
+    resources = of_the_program(state)
     # The first to show an id is the one that has it; others repeat it.
     handed_out = {value: place for each in reversed(resources) for value, place in _handed_out(each)}
 
@@ -43,10 +44,13 @@ def bare_program(state: State, subscription: str, tenant: str, kubeconfig: Path)
         providers: dict[str, pulumi.ProviderResource | None] = {"azure-native": azure, "random": None}
         made: dict[str, Any] = {}
         for each in resources:
+            name = f"{each['urn'].rsplit('::', 1)[-1]}-{each['type'].rsplit(':', 1)[-1].lower()}"
+            if not each["custom"]:
+                pulumi.ComponentResource("bare:index:Empty", name).register_outputs({})
+                continue
             package = each["type"].partition(":")[0]
             before = [made[urn] for urn in each.get("dependencies") or [] if urn in made]
             opts = pulumi.ResourceOptions(provider=providers[package], depends_on=before)
-            name = f"{each['urn'].rsplit('::', 1)[-1]}-{each['type'].rsplit(':', 1)[-1].lower()}"
             cls = _class_of(each["type"])
             made[each["urn"]] = cls(name, **_arguments(cls, _literal(each["inputs"], handed_out, made)), opts=opts)
             if each["type"] == CLUSTER:

@@ -1,7 +1,7 @@
-"""One measured run, in a process of its own: `python -m tests.bench.side FOLDER ours|bare preview|up`.
+"""One measured run, in a process of its own: `python -m tests.bench.side FOLDER ours|bare preview|up|record`.
 
-Prints how many resources of providers the run saw. The caller takes the time, so the start of Python and all imports
-count for both sides alike.
+Prints what the engine counted; `record` keeps the state from which the bare program is made. The caller takes the time,
+so the start of Python and all imports count for both sides alike.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ def main(folder: str, side: str, verb: str) -> None:
         state = json.loads((root / RECORDED).read_text())
         program = bare_program(state, azure.subscription_id, azure.tenant_id, sandbox.cluster().kubeconfig)
     engine = Engine(STACK, work_dir, sandbox.environment(), program)
-    plan = engine.preview() if verb == "preview" else engine.up()
-    print(json.dumps({"summary": plan.summary, "steps": len(plan.steps)}))
-    if side == "ours" and verb == "up":
+    if verb == "record":
         (root / RECORDED).write_text(json.dumps(engine.state().resources))
+        return
+    plan = engine.preview() if verb == "preview" else engine.up()
+    print(json.dumps(plan.summary))
 
 
 if __name__ == "__main__":
