@@ -29,11 +29,11 @@ from components.airflow_values import (
     PASSWORDS_FILE,
     RELEASE,
     ReleaseValues,
-    Workload,
     airflow_values,
     execution_url,
 )
 from stacks.errors import Problem, SettingsError
+from stacks.settings import Component
 
 HELM_SECONDS: Final = 900
 """How long Helm waits for ready Deployments; its default of 300 s is short of a first image pull."""
@@ -60,8 +60,8 @@ class AirflowArgs:
     """Namespace of the ingress controller, which the network policy lets in."""
     certificate_uri: pulumi.Input[str]
     """Unversioned id of the certificate of `host` in a vault, which AKS' routing add-on keeps as Secret."""
-    scheduler: Workload
-    api_server: Workload
+    scheduler: Component
+    api_server: Component
     api_server_client_id: pulumi.Input[str]
     """Client id of the API server's identity, which reads task logs. The scheduler needs nothing in Azure."""
     log_account_url: pulumi.Input[str]

@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 from typing import Final, Literal
 
+from components.network_policy import STATSD_PORT
 from stacks.errors import Problem, SettingsError
 
 SignIn = Literal["simple", "entra"]
 
 CREDENTIALS_PATH: Final = "/etc/ariel/credentials"
+EXECUTOR: Final = "ariel_runtime.executor.TenantKubernetesExecutor"
 LOG_CONNECTION: Final = "ariel_logs"
+LOG_CONNECTION_VARIABLE: Final = f"AIRFLOW_CONN_{LOG_CONNECTION.upper()}"
 HEALTH_PORT: Final = 8974
 """`[scheduler] scheduler_health_check_server_port`, its default."""
-STATSD_PORT: Final = 9125
 
 COMMAND_SETTINGS: Final = {
     "AIRFLOW__CORE__FERNET_KEY_CMD": "fernet-key",
@@ -59,17 +61,16 @@ def shared_env() -> list[dict[str, str]]:
     The executor must be a variable: the chart knows only built-in names, and copies its own setting into a label,
     where neither a class path nor a semicolon is allowed.
     """
-    executor = {"name": "AIRFLOW__CORE__EXECUTOR", "value": "ariel_runtime.executor.TenantKubernetesExecutor"}
+    executor = {"name": "AIRFLOW__CORE__EXECUTOR", "value": EXECUTOR}
     commands = [
         {"name": name, "value": f"cat {CREDENTIALS_PATH}/{file}"} for name, file in sorted(COMMAND_SETTINGS.items())
     ]
     return [executor, *commands]
 
 
-def log_connection_env(account_url: str) -> dict[str, str]:
+def log_connection(account_url: str) -> str:
     """The connection to the log storage. Without key, password or SAS the provider signs in by workload identity."""
-    connection = json.dumps({"conn_type": "wasb", "host": account_url})
-    return {f"AIRFLOW_CONN_{LOG_CONNECTION.upper()}": connection}
+    return json.dumps({"conn_type": "wasb", "host": account_url})
 
 
 def logging_config() -> dict[str, str]:
@@ -94,7 +95,7 @@ def task_env(*, execution_url: str, log_account_url: str) -> dict[str, str]:
         "CONNECTION_CHECK_MAX_COUNT": "0",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": execution_url,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        **log_connection_env(log_account_url),
+        LOG_CONNECTION_VARIABLE: log_connection(log_account_url),
         **logging,
     }
 

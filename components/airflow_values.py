@@ -15,9 +15,10 @@ from typing import Any, Final
 from components.airflow_settings import (
     CREDENTIALS_PATH,
     HEALTH_PORT,
+    LOG_CONNECTION_VARIABLE,
     SignIn,
     airflow_config,
-    log_connection_env,
+    log_connection,
     shared_env,
     task_env,
 )
@@ -29,7 +30,9 @@ from components.airflow_task_pod import (
 )
 from components.network_policy import API_SERVER_PORT, in_namespace, in_tenant_namespaces
 from components.pod import CLIENT_ID_ANNOTATION, WORKLOAD_IDENTITY_LABEL
+from stacks.model import Resources
 from stacks.quantity import millicores
+from stacks.settings import Component
 
 RELEASE: Final = "airflow"
 """Release name; the chart derives the names of Deployments and Services from it."""
@@ -57,23 +60,6 @@ BURST_MILLICORES: Final = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workload:
-    """A component's share: `cpu` and `memory` are Kubernetes quantities; memory's limit equals its request."""
-
-    replicas: int
-    cpu: str
-    memory: str
-
-    @property
-    def resources(self) -> dict[str, dict[str, str]]:
-        limit = max(millicores(self.cpu), BURST_MILLICORES)
-        return {
-            "requests": {"cpu": self.cpu, "memory": self.memory},
-            "limits": {"cpu": f"{limit}m", "memory": self.memory},
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
 class ReleaseValues:
     """Everything that the values depend on, resolved. The fields are described in `components.airflow.AirflowArgs`."""
 
@@ -86,14 +72,23 @@ class ReleaseValues:
     ingress_class: str
     ingress_namespace: str
     certificate_uri: str
-    scheduler: Workload
-    api_server: Workload
+    scheduler: Component
+    api_server: Component
     api_server_client_id: str
     log_account_url: str
     log_container: str
     task_node_selector: Mapping[str, str]
     task_tolerations: Sequence[Mapping[str, str]]
     config_version: str
+
+
+def container_resources(share: Resources) -> dict[str, dict[str, str]]:
+    """Requests and limits of a container; the limit of memory equals its request."""
+    limit = max(millicores(share.cpu), BURST_MILLICORES)
+    return {
+        "requests": {"cpu": share.cpu, "memory": share.memory},
+        "limits": {"cpu": f"{limit}m", "memory": share.memory},
+    }
 
 
 def execution_url(namespace: str) -> str:
@@ -206,7 +201,7 @@ def _switched_off() -> dict[str, Any]:
     }
 
 
-def _placement(component: str, workload: Workload) -> dict[str, Any]:
+def _placement(component: str, settings: Component) -> dict[str, Any]:
     """Replicas, their spread over zones, and a budget where there is more than one to keep."""
     spread = {
         "maxSkew": 1,
@@ -215,19 +210,19 @@ def _placement(component: str, workload: Workload) -> dict[str, Any]:
         "labelSelector": {"matchLabels": {"component": component, "release": RELEASE}},
     }
     return {
-        "replicas": workload.replicas,
-        "resources": workload.resources,
-        "podDisruptionBudget": {"enabled": workload.replicas > 1, "config": {"maxUnavailable": 1}},
-        "topologySpreadConstraints": [spread] if workload.replicas > 1 else [],
+        "replicas": settings.replicas,
+        "resources": container_resources(settings.resources),
+        "podDisruptionBudget": {"enabled": settings.replicas > 1, "config": {"maxUnavailable": 1}},
+        "topologySpreadConstraints": [spread] if settings.replicas > 1 else [],
     }
 
 
-def _scheduler(workload: Workload) -> dict[str, Any]:
+def _scheduler(settings: Component) -> dict[str, Any]:
     """The probe asks the scheduler's own health server: the chart's `airflow jobs check` costs seconds of CPU."""
     ask = f"import urllib.request as u; u.urlopen('http://127.0.0.1:{HEALTH_PORT}/health', timeout=10)"
     command = ["python3", "-c", ask]
     return {
-        **_placement("scheduler", workload),
+        **_placement("scheduler", settings),
         "args": ["bash", "-c", "exec airflow scheduler"],
         "serviceAccount": {"create": True, "name": SCHEDULER_ACCOUNT},
         "safeToEvict": True,
@@ -261,7 +256,7 @@ def _api_server(release: ReleaseValues) -> dict[str, Any]:
     # From any sender, since the ingress controller's pods have no fixed addresses. Beside them only task pods may
     # connect (the network policy below). What one of them forges changes the redirects which it gets itself and the
     # address in the access log; no right goes by an address.
-    variables = {"FORWARDED_ALLOW_IPS": "*", **log_connection_env(release.log_account_url)}
+    variables = {"FORWARDED_ALLOW_IPS": "*", LOG_CONNECTION_VARIABLE: log_connection(release.log_account_url)}
     return {
         **_placement("api-server", release.api_server),
         "args": ["bash", "-c", serve],

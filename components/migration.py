@@ -21,7 +21,7 @@ OWNER_ROLE: Final = "ariel_owner"
 
 _LONGEST_NAME: Final = 63
 _ATTEMPTS: Final = 6
-"""Retries with growing pauses, about ten minutes: the owner's role is made by the reconciler at the same time."""
+"""Retries with growing pauses, about ten minutes: the owner's role is made by the reconciler, once its pod runs."""
 _RESOURCES: Final = Resources(cpu="500m", memory="1Gi")
 
 

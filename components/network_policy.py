@@ -21,6 +21,7 @@ PGBOUNCER_PORT: Final = 6432
 POSTGRESQL_PORT: Final = 5432
 GIT_PORT: Final = 9418
 HTTPS_PORT: Final = 443
+STATSD_PORT: Final = 9125
 API_PORTS: Final = (HTTPS_PORT, 6443)
 """Where Kubernetes API servers listen."""
 

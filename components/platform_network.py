@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import pulumi
 
 from components.network_policy import (
     API_PORTS,
     PGBOUNCER_PORT,
+    STATSD_PORT,
     anywhere,
     egress,
     named,
     network_policy,
     pods,
 )
-
-STATSD_PORT: Final = 9125
 
 
 @dataclass(frozen=True, kw_only=True)

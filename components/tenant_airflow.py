@@ -13,14 +13,13 @@ from typing import Any, Final
 import pulumi
 from pulumi_kubernetes import apps, core
 
-from components.airflow_settings import LOG_CONNECTION, logging_config
+from components.airflow_settings import EXECUTOR, LOG_CONNECTION_VARIABLE, log_connection, logging_config
 from components.git_mirror import mirror_url
 from components.pod import NAME_LABEL, Manifest, container, labels, mount, pod, scratch_volume, secret_volume
 from components.service_account import service_account
 from stacks.model import Resources
 from stacks.tenant import Repository
 
-EXECUTOR: Final = "ariel_runtime.executor.TenantKubernetesExecutor"
 SECRETS_BACKEND: Final = "airflow.providers.microsoft.azure.secrets.key_vault.AzureKeyVaultBackend"
 REFRESH_SECONDS: Final = 60
 """With the mirror's own pause: a push is seen after two minutes at most; the promise is five."""
@@ -108,12 +107,11 @@ def task_environment(
 
 def log_environment(account_url: pulumi.Input[str], log_container: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
     """Logs of tasks and triggers go to the tenant's own container, by workload identity."""
-    connection = pulumi.Output.json_dumps({"conn_type": "wasb", "host": account_url})
     settings = {f"AIRFLOW__LOGGING__{key.upper()}": value for key, value in logging_config().items()}
     return {
         **settings,
         "AIRFLOW__AZURE_REMOTE_LOGGING__REMOTE_WASB_LOG_CONTAINER": log_container,
-        f"AIRFLOW_CONN_{LOG_CONNECTION.upper()}": connection,
+        LOG_CONNECTION_VARIABLE: pulumi.Output.from_input(account_url).apply(log_connection),
     }
 
 

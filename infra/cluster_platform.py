@@ -10,7 +10,7 @@ import pulumi_kubernetes as kubernetes
 from components.admission import Admission, AdmissionArgs
 from components.airflow import Airflow, AirflowArgs
 from components.airflow_keys import AirflowKeys, AirflowKeysArgs
-from components.airflow_values import API_SERVER_ACCOUNT, RELEASE, SCHEDULER_ACCOUNT, Workload
+from components.airflow_values import API_SERVER_ACCOUNT, RELEASE, SCHEDULER_ACCOUNT
 from components.cluster import TASK_NODE_LABELS, TASK_TOLERATIONS
 from components.database import DATABASE_NAME
 from components.identity import AUDIENCE
@@ -26,7 +26,7 @@ from components.platform_network import PlatformNetwork, PlatformNetworkArgs
 from components.reconciler import Reconciler, ReconcilerArgs
 from infra.azure_platform import AzurePlatform
 from stacks import versions
-from stacks.settings import Component, Image, Settings
+from stacks.settings import Image, Settings
 
 LOCAL_ADMINISTRATORS = "system:masters"
 """The API server's built-in group, of which AKS lets nobody be a member while local accounts are off."""
@@ -141,8 +141,8 @@ def build_cluster_platform(settings: Settings, azure: AzurePlatform, cluster: ku
             ingress_class=INGRESS_CLASS,
             ingress_namespace=CONTROLLER_NAMESPACE,
             certificate_uri=certificate_uri(azure.vault.uri),
-            scheduler=_workload(settings.airflow.scheduler),
-            api_server=_workload(settings.airflow.api_server),
+            scheduler=settings.airflow.scheduler,
+            api_server=settings.airflow.api_server,
             api_server_client_id=azure.api_server.client_id,
             log_account_url=azure.log_storage.blob_endpoint,
             log_container=PLATFORM_CONTAINER,
@@ -164,7 +164,3 @@ def build_cluster_platform(settings: Settings, azure: AzurePlatform, cluster: ku
 def image_reference(azure: AzurePlatform, image: Image) -> pulumi.Output[str]:
     """Full reference of an image in the stack's registry."""
     return pulumi.Output.concat(azure.registry.login_server, f"/{image.repository}:{image.tag}")
-
-
-def _workload(component: Component) -> Workload:
-    return Workload(replicas=component.replicas, cpu=component.resources.cpu, memory=component.resources.memory)

@@ -16,7 +16,9 @@ from typing import Any
 
 import yaml
 
-from components.airflow_values import ReleaseValues, Workload, airflow_values
+from components.airflow_values import ReleaseValues, airflow_values
+from stacks.model import Resources
+from stacks.settings import Component
 from tests.rendering import render_chart
 
 PROJECTION = Path(__file__).parent / "data" / "airflow-chart-1.22.0-projection.json"
@@ -35,8 +37,8 @@ def release(**changes: Any) -> ReleaseValues:
         "ingress_class": "example-class",
         "ingress_namespace": "example-ingress",
         "certificate_uri": "https://vault.example.org/certificates/airflow-ingress",
-        "scheduler": Workload(replicas=1, cpu="500m", memory="1Gi"),
-        "api_server": Workload(replicas=1, cpu="500m", memory="1Gi"),
+        "scheduler": Component(replicas=1, resources=Resources(cpu="500m", memory="1Gi")),
+        "api_server": Component(replicas=1, resources=Resources(cpu="500m", memory="1Gi")),
         "api_server_client_id": "00000000-0000-0000-0000-000000000001",
         "log_account_url": "https://logs.blob.core.windows.net/",
         "log_container": "platform",
@@ -52,8 +54,8 @@ CASES = {
     "higher": release(
         image=f"registry.example.org/airflow@sha256:{'a' * 64}",
         sign_in="entra",
-        scheduler=Workload(replicas=2, cpu="1", memory="2Gi"),
-        api_server=Workload(replicas=2, cpu="1", memory="2Gi"),
+        scheduler=Component(replicas=2, resources=Resources(cpu="1", memory="2Gi")),
+        api_server=Component(replicas=2, resources=Resources(cpu="1", memory="2Gi")),
         task_node_selector={"ariel.dev/pool": "tasks"},
         task_tolerations=[{"key": "ariel.dev/tasks", "value": "true", "effect": "NoSchedule"}],
     ),

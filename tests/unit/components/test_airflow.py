@@ -8,8 +8,10 @@ import pytest
 from pulumi_random import RandomPassword
 
 from components.airflow import Airflow, AirflowArgs
-from components.airflow_values import Workload, airflow_values
+from components.airflow_values import airflow_values
 from stacks.errors import SettingsError
+from stacks.model import Resources
+from stacks.settings import Component
 from tests.chart_projection import release
 from tests.harness import Graph, Recorded, record
 from tests.rendering import COMPACT_CHART, render_chart
@@ -24,7 +26,7 @@ CREDENTIALS = {
 
 
 def args(**changes: Any) -> AirflowArgs:
-    share = Workload(replicas=1, cpu="500m", memory="1Gi")
+    share = Component(replicas=1, resources=Resources(cpu="500m", memory="1Gi"))
     given: dict[str, Any] = {
         "namespace": "airflow",
         "airflow_version": "3.3.2",

@@ -10,14 +10,16 @@ import jsonschema
 import pytest
 
 from components.airflow_task_pod import task_pod_template
-from components.airflow_values import Workload, airflow_values
+from components.airflow_values import airflow_values, container_resources
+from stacks.model import Resources
+from stacks.settings import Component
 from tests.chart_projection import CASES, release
 from tests.pod_rules import credentials_in_env, not_hardened
 
 SHAPE = Path(__file__).parents[2] / "data" / "airflow-chart-1.22.0-values-shape.json"
 WORKLOADS = {
-    "one": Workload(replicas=1, cpu="250m", memory="512Mi"),
-    "many": Workload(replicas=3, cpu="4", memory="8Gi"),
+    "one": Component(replicas=1, resources=Resources(cpu="250m", memory="512Mi")),
+    "many": Component(replicas=3, resources=Resources(cpu="4", memory="8Gi")),
 }
 RELEASES = {
     **CASES,
@@ -112,7 +114,7 @@ def test_one_replica_has_no_disruption_budget_that_would_block_a_node_upgrade() 
 
 @pytest.mark.parametrize(("cpu", "limit"), [("500m", "2000m"), ("0.5", "2000m"), ("2", "2000m"), ("4", "4000m")])
 def test_a_cpu_limit_is_never_below_the_request_nor_too_small_to_start(cpu: str, limit: str) -> None:
-    assert Workload(replicas=1, cpu=cpu, memory="1Gi").resources["limits"]["cpu"] == limit
+    assert container_resources(Resources(cpu=cpu, memory="1Gi"))["limits"]["cpu"] == limit
 
 
 def test_new_credentials_restart_the_pods_that_mount_them() -> None:
