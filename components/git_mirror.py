@@ -1,4 +1,7 @@
-"""A tenant's git mirror: the only holder of its deploy key, read by processor, triggerer and tasks without any."""
+"""A tenant's git mirror, read by its processor, triggerer and tasks.
+
+Only repositories that can be read without a key are mirrored: neither the mirror nor its readers hold any.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,6 @@ from components.pod import (
     mount,
     pod,
     scratch_volume,
-    secret_volume,
 )
 from components.service_account import service_account
 from stacks.model import Resources
@@ -53,8 +55,6 @@ class GitMirrorArgs:
     """`parse-<slug>`."""
     image: pulumi.Input[str]
     repository: Repository
-    deploy_key_secret: str | None = None
-    """A Secret of that namespace, made by the team: `ssh-privatekey` and `known_hosts`, or `token` for HTTPS."""
 
 
 class GitMirror(pulumi.ComponentResource):
@@ -117,7 +117,6 @@ def remote_port(url: str) -> int:
 
 
 def _template(args: GitMirrorArgs) -> Manifest:
-    key = args.deploy_key_secret
     mirror = container(
         NAME,
         args.image,
@@ -130,13 +129,11 @@ def _template(args: GitMirrorArgs) -> Manifest:
             "ARIEL_MIRROR_FOLDER": f"/var/lib/ariel/{_SERVED}",
             "ARIEL_MIRROR_PORT": str(GIT_PORT),
             "ARIEL_POLL_SECONDS": str(POLL_SECONDS),
-            **({"ARIEL_DEPLOY_KEY_FOLDER": "/etc/ariel/deploy-key"} if key else {}),
         },
         mounts=[
             mount("mirror", "/var/lib/ariel"),
             mount("state", STATE_FOLDER),
             mount("scratch", "/tmp"),  # noqa: S108 - inside the container
-            *([mount("deploy-key", "/etc/ariel/deploy-key", read_only=True)] if key else []),
         ],
         ports=[{"name": "git", "containerPort": GIT_PORT}],
         readinessProbe={"tcpSocket": {"port": GIT_PORT}, "periodSeconds": 10},
@@ -151,6 +148,5 @@ def _template(args: GitMirrorArgs) -> Manifest:
             scratch_volume("mirror", "1Gi"),
             memory_volume("state", "1Mi"),
             scratch_volume("scratch", "64Mi"),
-            *([secret_volume("deploy-key", key)] if key else []),
         ],
     )

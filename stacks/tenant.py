@@ -26,7 +26,7 @@ class Repository(Model):
     """Where the tenant's DAGs come from."""
 
     url: Annotated[str, StringConstraints(pattern=REPOSITORY_PATTERN)]
-    """Address that `git clone` takes, without a password or token in it."""
+    """Address that `git clone` takes without a key, password or token; none of these stands in it."""
     branch: Annotated[str, StringConstraints(pattern=BRANCH_PATTERN)] = "main"
     """Branch whose newest revision runs in this environment."""
     path: Annotated[str, StringConstraints(pattern=FOLDER_PATTERN)] = "dags"

@@ -86,7 +86,7 @@ def repositories_hold_no_credential(settings: Settings) -> Iterator[Problem]:
                 path=f"tenants.{slug}.repository.url",
                 value=HIDDEN,
                 rule="an address without user name, password or token; the file is in a repository itself",
-                action="remove what stands before `@`, revoke it, and store a deploy key in the tenant's vault",
+                action="remove what stands before `@`, revoke it, and name a repository that is readable without a key",
             )
 
 

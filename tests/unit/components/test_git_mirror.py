@@ -1,4 +1,4 @@
-"""The mirror holds the key; whoever reads from it holds none."""
+"""The mirror holds no key, and neither does who reads from it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from tests.pod_rules import credentials_in_env, not_hardened
 REPOSITORY = Repository.model_validate({"url": "https://git.example.org/weather.git"})
 
 
-def recorded(deploy_key_secret: str | None = None) -> Graph:
+def recorded() -> Graph:
     args = GitMirrorArgs(
         slug="weather",
         namespace="parse-weather",
         image="registry.example.org/airflow:1",
         repository=REPOSITORY,
-        deploy_key_secret=deploy_key_secret,
     )
     return record(lambda: GitMirror("mirror", args))
 
@@ -38,15 +37,10 @@ def test_the_way_out_leads_to_the_repositorys_own_port(url: str, port: int) -> N
     assert remote_port(url) == port
 
 
-def test_the_key_is_mounted_in_the_mirror_and_is_no_variable() -> None:
-    spec = recorded("deploy-key").one("apps/v1:Deployment", "mirror").inputs["spec"]["template"]["spec"]
-    assert [volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume] == ["deploy-key"]
-    assert credentials_in_env({"mirror": spec}) == []
-
-
-def test_a_public_repository_needs_no_secret() -> None:
+def test_the_mirror_holds_no_secret_at_all() -> None:
     spec = recorded().one("apps/v1:Deployment", "mirror").inputs["spec"]["template"]["spec"]
     assert not any("secret" in volume for volume in spec["volumes"])
+    assert credentials_in_env({"mirror": spec}) == []
 
 
 def test_the_mirror_is_hardened_and_signs_in_nowhere_in_azure() -> None:
