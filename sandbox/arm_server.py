@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import sys
@@ -28,6 +29,14 @@ _POLL_SECONDS: Final = 0.05
 _NAME: Final = "arm"
 
 
+def _code() -> str:
+    """Digest of the service's own code: an old process would not know the types and roles of a newer checkout."""
+    digest = hashlib.sha256()
+    for file in sorted((REPOSITORY / "sandbox" / "arm").rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
 class ArmServer:
     """The service of one sandbox, reached by its endpoint and its token."""
 
@@ -35,6 +44,11 @@ class ArmServer:
         self._paths = paths
         self._ports = KeptPorts(paths.ports)
         self.process = OwnedProcess(_NAME, paths.records / f"{_NAME}.json", paths.logs / f"{_NAME}.log")
+
+    @property
+    def _served(self) -> Path:
+        """Names the code that the running process was started from."""
+        return self._paths.records / f"{_NAME}.code"
 
     @property
     def endpoint(self) -> str:
@@ -54,8 +68,12 @@ class ArmServer:
 
         `issuer` and `kubeconfig` are those of the cluster, which need not run yet.
         """
+        code = _code()
         if self.process.running():
-            return
+            if self._served.exists() and self._served.read_text() == code:
+                return
+            report.say("The emulated Azure has changed with this checkout; starting it anew on its data")
+            self.stop()
         port = self._ports.get(_NAME)
         if ports.busy(port):
             chosen = self._ports.choose(_NAME)
@@ -74,6 +92,7 @@ class ArmServer:
             "ARIEL_ARM_TOKEN": self.token,
         }
         self.process.start(command, folder=self._paths.root, environment=environment)
+        self._served.write_text(code)
 
     def wait(self, report: Report) -> None:
         """Return when it answers. Raises MachineError when it ended or does not answer in time."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sandbox import arm_server
 from sandbox.lifecycle import Sandbox
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-000000000001/resourcegroups/rg-kept"
@@ -42,6 +43,16 @@ def test_a_second_start_leaves_the_running_service_alone(make: Make) -> None:
     first = make().arm.process.identity()
     make().start(cluster=False)
     assert make().arm.process.identity() == first
+
+
+def test_a_service_of_older_code_does_not_answer_for_a_newer_checkout(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make().start(cluster=False)
+    first = make().arm.process.identity()
+    monkeypatch.setattr(arm_server, "_code", lambda: "another revision")
+    make().start(cluster=False)
+    assert make().arm.process.identity() not in (first, None)
 
 
 def test_another_user_of_the_machine_cannot_read_what_the_sandbox_keeps(make: Make) -> None:
