@@ -96,6 +96,9 @@ class Sandbox:
             "ARIEL_PYTHON": sys.executable,
             "PATH": self._path(),
             "PULUMI_BACKEND_URL": self.paths.backend.as_uri(),
+            # The engine writes the state at every step; a copy of each earlier one would double that, for a state that
+            # can be thrown away. What a killed run leaves is in the state itself.
+            "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
             # What is used is on PATH or already in PULUMI_HOME; anything else would be a surprise from the network.
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_HOME": str(self.paths.pulumi_home),
