@@ -75,9 +75,14 @@ class Session:
             os.environ["PATH"] = f"{pulumi.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         else:
             self.sandbox.start(cluster=cluster, report=console.ProgressReport())
-            for other in assumed(self.settings):
-                if self._azure.find(other.id, other.api_version) is None:
-                    self._azure.put(other.id, other.api_version, other.body)
+            if cluster:
+                self._assume_others()
+
+    def _assume_others(self) -> None:
+        """Lets stand what the stack file names but does not make; a preview needs none of it and writes nothing."""
+        for other in assumed(self.settings):
+            if self._azure.find(other.id, other.api_version) is None:
+                self._azure.put(other.id, other.api_version, other.body)
 
     @cached_property
     def engine(self) -> Engine:
