@@ -69,10 +69,9 @@ def up(
     session = open_session(stack, live=live)
     session.prepare(cluster=True)
     plan = session.up(_options(target, refresh))
-    outputs = session.outputs()
     _show(plan, session, "changed", as_json)
     if not as_json:
-        for table in tables.of_environment(outputs):
+        for table in tables.of_environment(session.exports()):
             console.out.print(table)
         console.out.print(tables.next_steps(session))
 

@@ -63,10 +63,6 @@ class Engine:
         """Brings the state in line with what really is there."""
         return self._run("refresh", self._stack.refresh, on_event, {"show_secrets": False, **options})
 
-    def outputs(self) -> dict[str, Any]:
-        """Exports of the last `up`, name -> value; secret ones in clear, so never print the whole."""
-        return {name: output.value for name, output in self._stack.outputs().items()}
-
     def state(self) -> StackState:
         return StackState.of(self._stack.export_stack())
 

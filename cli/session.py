@@ -115,22 +115,20 @@ class Session:
         self._purge(plan, state.ids_of(VAULT))
         return plan
 
-    def outputs(self) -> dict[str, Any]:
-        return self.engine.outputs()
+    def exports(self) -> dict[str, Any]:
+        """What the last run exported; empty before the first."""
+        if not self.live and not self.sandbox.paths.backend.exists():
+            return {}
+        return self.engine.state().exports
 
     def status(self) -> dict[str, Any]:
         """What `ariel status --json` prints; a contract."""
         components = [{"name": part.name, "ready": part.ready} for part in self.sandbox.status()]
         tenants = [
             {"slug": slug, "namespace": tenant["taskNamespace"], "last_run": None}
-            for slug, tenant in self._deployed_tenants().items()
+            for slug, tenant in self.exports().get("tenants", {}).items()
         ]
         return {"components": components, "tenants": tenants}
-
-    def _deployed_tenants(self) -> dict[str, Any]:
-        if not self.live and not self.sandbox.paths.backend.exists():
-            return {}
-        return dict(self.engine.state().exports.get("tenants", {}))
 
     @cached_property
     def _azure(self) -> Azure:
