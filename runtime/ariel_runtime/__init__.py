@@ -1,0 +1,1 @@
+"""What runs inside ariel's pods. It knows Airflow and Kubernetes, and nothing of the program that deploys it."""
