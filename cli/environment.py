@@ -13,6 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
+PACKAGES = ["--editable", str(ROOT), "--editable", str(ROOT / "runtime")]
+"""The project itself, and what runs inside the pods, which tests import."""
 OLDEST = (3, 11)
 
 
@@ -34,7 +36,7 @@ def main() -> int:
         done = (
             step("installer", pip)
             and step("locked packages", [*uv, "--require-hashes", "--requirement", str(LOCK)])
-            and step("this project", [*uv, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+            and step("this project", [*uv, "--no-deps", "--no-build-isolation", *PACKAGES])
             and step("bytecode of what a run imports", [python, "-c", "import cli.app, infra.program"])
         )
     if not done:

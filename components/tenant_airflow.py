@@ -18,6 +18,7 @@ from components.git_mirror import mirror_url
 from components.pod import NAME_LABEL, Manifest, container, labels, mount, pod, scratch_volume, secret_volume
 from components.service_account import service_account
 from stacks.model import Resources
+from stacks.quantity import millicores
 from stacks.tenant import Repository
 
 SECRETS_BACKEND: Final = "airflow.providers.microsoft.azure.secrets.key_vault.AzureKeyVaultBackend"
@@ -27,6 +28,7 @@ REFRESH_SECONDS: Final = 60
 _GIT_CONNECTION: Final = '{"conn_type": "git"}'
 """The git provider asks for this connection even where the bundle names its URL; it holds nothing."""
 _CREDENTIALS: Final = "/etc/ariel/credentials"
+_LEAST_CPU_LIMIT: Final = "1"
 _BUNDLES: Final = "/var/lib/ariel/bundles"
 
 
@@ -57,6 +59,8 @@ def environment(slug: str, repository: Repository) -> dict[str, pulumi.Input[str
     return {
         "AIRFLOW_CONFIG": "/dev/null",
         "AIRFLOW__CORE__EXECUTOR": EXECUTOR,
+        # The liveness probe looks for this pod's job by the same name.
+        "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__MULTI_TEAM": "True",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD": f"cat {_CREDENTIALS}/connection",
@@ -118,15 +122,20 @@ def log_environment(account_url: pulumi.Input[str], log_container: pulumi.Input[
 def liveness(job_type: str) -> Manifest:
     """Probes that ask whether this pod's job has a heartbeat in the database.
 
-    Each costs two seconds of CPU (Airflow's imports), hence once a minute; five in a row must fail, so that a database
-    which fails over restarts nothing.
+    Airflow's own check (`airflow jobs check`) costs two seconds of CPU for its imports: with thirty tenants, two cores
+    would do nothing else. Five in a row must fail, so that a database which fails over restarts nothing.
     """
-    command = ["airflow", "jobs", "check", "--job-type", job_type, "--local"]
-    probe = {"exec": {"command": command}, "periodSeconds": 60, "timeoutSeconds": 45}
+    command = ["python", "-m", "ariel_runtime.alive", job_type, f"{_CREDENTIALS}/connection"]
+    probe = {"exec": {"command": command}, "timeoutSeconds": 20}
     return {
-        "startupProbe": {**probe, "periodSeconds": 20, "failureThreshold": 15},
-        "livenessProbe": {**probe, "failureThreshold": 5},
+        "startupProbe": {**probe, "periodSeconds": 10, "failureThreshold": 30},
+        "livenessProbe": {**probe, "periodSeconds": 60, "failureThreshold": 5},
     }
+
+
+def cpu_limit(resources: Resources) -> str:
+    """The request, but at least a core: below it a start, which costs seconds of CPU for imports, takes a minute."""
+    return max(resources.cpu, _LEAST_CPU_LIMIT, key=millicores)
 
 
 def workload(
@@ -168,6 +177,7 @@ def workload(
                 image,
                 command=command,
                 resources=resources,
+                cpu_limit=cpu_limit(resources),
                 env=environment,
                 mounts=[
                     mount("credentials", _CREDENTIALS, read_only=True),

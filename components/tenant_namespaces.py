@@ -24,6 +24,7 @@ from components.network_policy import (
 )
 from components.pod import NAME_LABEL, Manifest
 from components.service_account import service_account
+from components.tenant_airflow import cpu_limit
 from stacks.model import Resources
 from stacks.naming import parse_namespace, task_namespace
 from stacks.quantity import mebibytes, millicores
@@ -175,7 +176,7 @@ def parse_quota(parts: Sequence[tuple[Resources, int]]) -> dict[str, str]:
 def parse_limits(parts: Sequence[tuple[Resources, int]]) -> Manifest:
     """No container is larger than the largest that is there; one that says nothing gets as little as the mirror."""
     little = {"cpu": git_mirror.RESOURCES.cpu, "memory": git_mirror.RESOURCES.memory}
-    cpus = [*(resources.cpu for resources, _ in parts), git_mirror.CPU_LIMIT]
+    cpus = [cpu_limit(resources) for resources, _ in parts]
     largest = {
         "cpu": max(cpus, key=millicores),
         "memory": max((resources.memory for resources, _ in parts), key=mebibytes),

@@ -162,5 +162,6 @@ def build_cluster_platform(settings: Settings, azure: AzurePlatform, cluster: ku
 
 
 def image_reference(azure: AzurePlatform, image: Image) -> pulumi.Output[str]:
-    """Full reference of an image in the stack's registry."""
-    return pulumi.Output.concat(azure.registry.login_server, f"/{image.repository}:{image.tag}")
+    """Full reference of an image in the stack's registry: by digest where the stack file has one, else by tag."""
+    version = f"@{image.digest}" if image.digest else f":{image.tag}"
+    return pulumi.Output.concat(azure.registry.login_server, f"/{image.repository}{version}")

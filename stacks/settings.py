@@ -16,6 +16,7 @@ VIRTUAL_NETWORK_PATTERN = r"^/subscriptions/.+/virtualNetworks/[^/]+$"
 HOUR_PATTERN = r"^([01][0-9]|2[0-3]):00$"
 IMAGE_REPOSITORY_PATTERN = r"^[a-z0-9][a-z0-9._/:-]*$"
 IMAGE_TAG_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$"
+IMAGE_DIGEST_PATTERN = r"^sha256:[0-9a-f]{64}$"
 VM_SIZE_PATTERN = r"^Standard_[A-Z][A-Za-z0-9_-]*$"
 STACK_PATTERN = r"^[a-z][a-z0-9]*$"
 ORGANISATION_PATTERN = r"^[a-z][a-z0-9]{1,9}$"
@@ -149,6 +150,8 @@ class Image(Model):
     """Relative to the stack's registry, without its host (`ariel/airflow`)."""
     tag: Annotated[str, StringConstraints(pattern=IMAGE_TAG_PATTERN)]
     """A tag which never moves."""
+    digest: Annotated[str, StringConstraints(pattern=IMAGE_DIGEST_PATTERN)] | None = None
+    """What the registry answered when the tag was pushed (`ariel images push` writes it); pods then run just that."""
 
 
 class Component(Model):

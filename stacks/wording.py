@@ -48,6 +48,7 @@ PATTERNS: Final[dict[str, str]] = {
     settings.HOUR_PATTERN: "a full hour such as 02:00, in quotes",
     settings.IMAGE_REPOSITORY_PATTERN: "lower-case path of an image in the stack's registry, such as ariel/airflow",
     settings.IMAGE_TAG_PATTERN: "an image tag such as 3.3.2-1",
+    settings.IMAGE_DIGEST_PATTERN: "an image's digest: sha256: and 64 hexadecimal digits",
     settings.VM_SIZE_PATTERN: "a VM size such as Standard_D4ds_v5",
     settings.STACK_PATTERN: "lower-case letters and digits, a letter first, no hyphen",
     settings.ORGANISATION_PATTERN: "2 to 10 lower-case letters and digits, a letter first",

@@ -125,12 +125,8 @@ def run_airflow(script: str, home: Path, environment: Mapping[str, str]) -> str:
     return result.stdout.splitlines()[-1]
 
 
-def test_airflow_understands_every_command_and_probe(graph: Graph, tmp_path: Path) -> None:
-    commands = []
-    for name in WORKLOADS:
-        container = container_of(graph, name)
-        probes = [container[probe]["exec"]["command"] for probe in ("startupProbe", "livenessProbe")]
-        commands += [container["command"], *probes]
+def test_airflow_understands_every_command(graph: Graph, tmp_path: Path) -> None:
+    commands = [container_of(graph, name)["command"] for name in WORKLOADS]
     assert {command[0] for command in commands} == {"airflow"}
     script = (
         "import json; from airflow.cli import cli_parser\n"
@@ -139,8 +135,17 @@ def test_airflow_understands_every_command_and_probe(graph: Graph, tmp_path: Pat
     )
     parsed = json.loads(run_airflow(script, tmp_path, {"AIRFLOW_CONFIG": "/dev/null"}))
     assert parsed[0]["bundle_name"] == ["weather"]
-    assert (parsed[3]["team_name"], parsed[3]["skip_serve_logs"], parsed[3]["capacity"]) == ("weather", True, 200)
-    assert [each["job_type"] for each in (parsed[1], parsed[4])] == ["DagProcessorJob", "TriggererJob"]
+    assert (parsed[1]["team_name"], parsed[1]["skip_serve_logs"], parsed[1]["capacity"]) == ("weather", True, 200)
+
+
+def test_the_probes_ask_for_the_heartbeat_of_the_job_that_the_pod_runs(graph: Graph) -> None:
+    from airflow.jobs.dag_processor_job_runner import DagProcessorJobRunner
+    from airflow.jobs.triggerer_job_runner import TriggererJobRunner
+
+    for name, runner in zip(WORKLOADS, (DagProcessorJobRunner, TriggererJobRunner), strict=True):
+        container = container_of(graph, name)
+        for probe in ("startupProbe", "livenessProbe"):
+            assert container[probe]["exec"]["command"][:4] == ["python", "-m", "ariel_runtime.alive", runner.job_type]
 
 
 def test_airflow_reads_the_credentials_from_their_files_and_writes_no_file_of_settings(

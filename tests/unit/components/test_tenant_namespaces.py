@@ -116,7 +116,7 @@ def _resources(spec: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 def test_a_tenant_without_a_triggerer_gets_no_room_for_one() -> None:
     parts = parsing_parts(Processor(), Triggerer(enabled=False))
     assert parse_quota(parts)["pods"] == "4"
-    assert parse_limits(parts)["max"] == {"cpu": "500m", "memory": "1Gi"}
+    assert parse_limits(parts)["max"] == {"cpu": "1", "memory": "1Gi"}
 
 
 def test_the_images_are_the_platforms_and_the_declared_ones(graph: Graph) -> None:
