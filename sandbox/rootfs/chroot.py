@@ -1,0 +1,121 @@
+"""Run one script inside a root tree, in namespaces of its own, so that nothing it mounts or starts outlives it.
+
+Owns the mounts. Does not own what the script does, nor where its results are kept.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from stacks.errors import MachineError, Problem
+
+INPUTS: Final = "/run/build"
+"""Folder inside the tree below which the inputs of a script appear."""
+
+_KEPT_LINES: Final = 15
+_ENVIRONMENT: Final = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+    "DEBIAN_FRONTEND": "noninteractive",
+}
+_FROM_THE_HOST: Final = ("/etc/resolv.conf", "/etc/hosts")
+_OVERLAY_OPTIONS: Final = "index=off,metacopy=off,redirect_dir=off"
+"""Without these a kernel may leave hints in the upper folder that mean something only together with its lower ones."""
+
+
+class ScriptError(Exception):
+    """Holds the last lines of what a failed script printed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overlay:
+    """A tree made of folders: what is written goes to `upper`, all else comes from `lower`, the first one on top."""
+
+    lower: Sequence[Path]
+    upper: Path
+    work: Path
+    """Empty, on the file system of `upper`."""
+    root: Path
+    """Where the tree is mounted, seen by the script's processes only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What runs: a script of `sh -eu`, and what of the host it is given."""
+
+    script: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    readable: Mapping[str, Path] = field(default_factory=dict)
+    """Path inside the tree -> file or folder of the host."""
+    writable: Mapping[str, Path] = field(default_factory=dict)
+
+
+def require_root() -> None:
+    """Raises MachineError where the process may not mount."""
+    if os.geteuid() != 0:
+        raise MachineError(
+            [
+                Problem(
+                    path="user",
+                    value=f"uid {os.geteuid()}",
+                    rule="root: container images are built from mounts and from files of several owners",
+                    action="run the same command as root (`sudo -E`)",
+                )
+            ]
+        )
+
+
+def run(overlay: Overlay, what: Run) -> None:
+    """Run the script inside the tree. Raises ScriptError."""
+    command = [
+        *("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--uts", "--ipc"),
+        *("sh", "-eu", "-c", _mounting(overlay, what)),
+    ]
+    finished = subprocess.run(
+        command,
+        env=_ENVIRONMENT | what.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if finished.returncode != 0:
+        raise ScriptError("\n".join(finished.stdout.splitlines()[-_KEPT_LINES:]))
+
+
+def _mounting(overlay: Overlay, what: Run) -> str:
+    """The script that mounts the tree and becomes the script inside it."""
+    lower = ":".join(str(folder) for folder in overlay.lower)
+    options = f"lowerdir={lower},upperdir={overlay.upper},workdir={overlay.work},{_OVERLAY_OPTIONS}"
+    root = overlay.root
+    lines = [
+        _words("mount", "-t", "overlay", "overlay", "-o", options, root),
+        _words("mount", "-t", "proc", "proc", f"{root}/proc"),
+        _words("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", f"{root}/run"),
+        _words("mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", f"{root}/tmp"),
+        *(_bind(Path(file), f"{root}{file}") for file in _FROM_THE_HOST),
+        *(_bind(source, f"{root}{path}") for path, source in what.readable.items()),
+        *(_bind(source, f"{root}{path}", writable=True) for path, source in what.writable.items()),
+        _words("exec", "chroot", root, "sh", "-eu", "-c", what.script),
+    ]
+    return "\n".join(lines)
+
+
+def _bind(source: Path, target: str, *, writable: bool = False) -> str:
+    make = _words("mkdir", "-p", target) if source.is_dir() else _words("install", "-D", "/dev/null", target)
+    bind = _words("mount", "--bind", source.resolve(), target)
+    protect = "" if writable else " && " + _words("mount", "-o", "remount,ro,bind", target)
+    return f"[ -e {shlex.quote(target)} ] || {make}; {bind}{protect}"
+
+
+def _words(*words: object) -> str:
+    return shlex.join(str(word) for word in words)

@@ -1,0 +1,55 @@
+"""What ariel takes of Debian: the bottom layer, and layers that add packages to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from sandbox.rootfs.debootstrap import MIRROR, SUITE
+from sandbox.rootfs.layers import Layer
+
+_SECURITY: Final = MIRROR + "-security"
+
+BASE: Final = Layer(
+    name="debian",
+    # Documentation never enters a tree, but for the licences; the machine's own name and name servers do not either.
+    script=f"""
+cat > /etc/dpkg/dpkg.cfg.d/lean <<'END'
+path-exclude=/usr/share/doc/*
+path-include=/usr/share/doc/*/copyright
+path-exclude=/usr/share/man/*
+path-exclude=/usr/share/info/*
+path-exclude=/usr/share/locale/*
+path-exclude=/usr/share/lintian/*
+END
+cat > /etc/apt/sources.list <<'END'
+deb {MIRROR} {SUITE} main
+deb {MIRROR} {SUITE}-updates main
+deb {_SECURITY} {SUITE}-security main
+END
+find /usr/share/doc -type f ! -name copyright -delete
+find /usr/share/doc -type l -delete
+rm -rf /usr/share/man/* /usr/share/info/* /usr/share/locale/* /usr/share/lintian/*
+rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/log/*.log /var/log/apt/*
+mkdir -p /var/lib/apt/lists /var/cache/apt/archives
+: > /etc/resolv.conf
+: > /etc/hosts
+echo localhost > /etc/hostname
+""",
+)
+
+
+def with_packages(
+    name: str, packages: Sequence[str], then: str = "", inputs: Mapping[str, Path] | None = None
+) -> Layer:
+    """A layer that installs packages, without starting any service, and then runs a script."""
+    script = f"""
+printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d
+apt() {{ apt-get -q -y -o APT::Sandbox::User=root -o Acquire::Languages=none -o APT::Install-Recommends=no "$@"; }}
+apt update
+apt install {" ".join(packages)}
+rm -f /usr/sbin/policy-rc.d
+rm -rf /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/log/*.log /var/log/apt /var/cache/apt/*.bin /var/cache/ldconfig
+{then}"""
+    return Layer(name=name, script=script, below=BASE, inputs=inputs or {})
