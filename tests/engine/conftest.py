@@ -12,7 +12,7 @@ from sandbox import toolchain
 from sandbox.cluster import Cluster
 from sandbox.lifecycle import CLUSTER_TOOLS, ENGINE_TOOLS
 from sandbox.paths import REPOSITORY
-from tests.engine.workbench import Workbench
+from tests.workbench import Workbench
 
 
 @pytest.fixture(scope="session")

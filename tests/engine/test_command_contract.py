@@ -12,7 +12,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from cli.workspace import stack_file
-from tests.engine.workbench import Workbench
+from tests.workbench import Workbench
 
 PARTS = ("error ", "rule:", "action:")
 ENERGY = (

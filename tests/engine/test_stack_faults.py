@@ -12,7 +12,7 @@ from cli.plan import Plan
 from sandbox.lifecycle import Sandbox
 from stacks.errors import EngineError
 from tests.engine.small_program import PARTS, SmallStack
-from tests.engine.workbench import Workbench
+from tests.workbench import Workbench
 
 CASES: dict[str, dict[str, Any]] = {
     "fail429": {"action": "fail", "status": 429, "code": "TooManyRequests", "times": 3},

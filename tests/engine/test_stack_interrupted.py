@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.engine.workbench import Workbench
+from tests.workbench import Workbench
 
 HELD_SECONDS = 120
 """How long Azure holds back the answers; the run that waits for them is killed long before."""

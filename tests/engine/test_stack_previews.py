@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.paths import cache
-from tests.engine.workbench import Workbench
+from tests.workbench import Workbench
 
 NOWHERE = "http://127.0.0.1:9"
 """The discard port (RFC 863), where nobody listens: whoever goes through this proxy gets nowhere."""

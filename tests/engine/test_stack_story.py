@@ -15,7 +15,7 @@ import pytest
 
 from cli.plan import Plan
 from stacks.errors import SettingsError
-from tests.engine.workbench import Object, Workbench
+from tests.workbench import Object, Workbench
 
 SLUG = "energy"
 GROUP_ID = "44444444-4444-4444-8444-444444444403"

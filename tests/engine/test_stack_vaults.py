@@ -11,7 +11,7 @@ from cli.plan import Plan
 from cli.vaults import API_VERSION, VAULT, adopt_vaults, purge_deleted
 from infra.vaults import planned_vaults, tenant_vault
 from stacks.settings import Settings
-from tests.engine.workbench import Workbench
+from tests.workbench import Workbench
 
 OURS = {"managed-by": "ariel", "environment": "local"}
 LOGICAL = tenant_vault("weather")
