@@ -25,7 +25,6 @@ _ENVIRONMENT: Final = {
     "LANG": "C.UTF-8",
     "DEBIAN_FRONTEND": "noninteractive",
 }
-_FROM_THE_HOST: Final = ("/etc/resolv.conf", "/etc/hosts")
 _OVERLAY_OPTIONS: Final = "index=off,metacopy=off,redirect_dir=off"
 """Without these a kernel may leave hints in the upper folder that mean something only together with its lower ones."""
 
@@ -80,7 +79,7 @@ def run(overlay: Overlay, what: Run) -> None:
     ]
     finished = subprocess.run(
         command,
-        env=_ENVIRONMENT | what.environment,
+        env={**_ENVIRONMENT, **what.environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -101,8 +100,7 @@ def _mounting(overlay: Overlay, what: Run) -> str:
         _words("mount", "-t", "overlay", "overlay", "-o", options, root),
         _words("mount", "-t", "proc", "proc", f"{root}/proc"),
         _words("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", f"{root}/run"),
-        _words("mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", f"{root}/tmp"),
-        *(_bind(Path(file), f"{root}{file}") for file in _FROM_THE_HOST),
+        _words("mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", f"{root}/tmp"),  # noqa: S108 - the tree's own
         *(_bind(source, f"{root}{path}") for path, source in what.readable.items()),
         *(_bind(source, f"{root}{path}", writable=True) for path, source in what.writable.items()),
         _words("exec", "chroot", root, "sh", "-eu", "-c", what.script),

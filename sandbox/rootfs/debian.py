@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final
 
 from sandbox.rootfs.debootstrap import MIRROR, SUITE
@@ -52,4 +51,4 @@ apt install {" ".join(packages)}
 rm -f /usr/sbin/policy-rc.d
 rm -rf /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/log/*.log /var/log/apt /var/cache/apt/*.bin /var/cache/ldconfig
 {then}"""
-    return Layer(name=name, script=script, below=BASE, inputs=inputs or {})
+    return Layer(name=name, script=script, below=BASE)

@@ -115,7 +115,7 @@ def _unavailable(reason: str) -> MachineError:
                 path=f"Debian {SUITE}",
                 value=reason,
                 rule=f"debootstrap and Debian's keys, and a way to {MIRROR}",
-                action="install debootstrap and debian-archive-keyring, let this machine reach Debian, then run it again",
+                action="install debootstrap and debian-archive-keyring, or let this machine reach Debian",
             )
         ]
     )

@@ -27,6 +27,8 @@ from stacks.errors import MachineError, Problem
 
 _PARTIAL: Final = ".partial-"
 _PACKAGES: Final = "packages"
+_NETWORK: Final = {file: Path(file) for file in ("/etc/resolv.conf", "/etc/hosts")}
+"""How names resolve on this machine; a script sees it, a layer does not keep it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +165,9 @@ def _what(layer: Layer) -> chroot.Run:
     for kept in (*layer.caches.values(), archives / "partial", lists / "partial"):
         kept.mkdir(parents=True, exist_ok=True)
     caches = {"/var/cache/apt/archives": archives, "/var/lib/apt/lists": lists, **layer.caches}
-    return chroot.Run(script=layer.script, environment=layer.environment, readable=given, writable=caches)
+    return chroot.Run(
+        script=layer.script, environment=layer.environment, readable={**_NETWORK, **given}, writable=caches
+    )
 
 
 def _overlay(below: Layer, scratch: Path, upper: Path | None = None) -> chroot.Overlay:

@@ -15,12 +15,14 @@ Tree = Literal["base", "postgresql"]
 _LAYERS: Final[Mapping[Tree, Layer]] = {
     "base": debian.BASE,
     # The emulated servers make their own clusters; Debian's would be one too many.
-    "postgresql": debian.with_packages("postgresql", ["postgresql-17"], then="rm -rf /var/lib/postgresql/17/main"),
+    "postgresql": debian.with_packages(
+        "postgresql", ["postgresql-17"], then="rm -rf /var/lib/postgresql/17 /etc/postgresql/17"
+    ),
 }
 
 
 def ensure(name: Tree, report: Report) -> Path:
-    """The folder of that tree, built where it is missing. Whoever writes to it spoils it for all. Raises MachineError."""
+    """The folder of that tree, built where it is missing; nobody may write to it. Raises MachineError."""
     layer = _LAYERS[name]
     target = folder() / "trees" / f"{name}-{layer.key[:12]}"
     if not target.exists():
