@@ -7,7 +7,7 @@ import hmac
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.arm.admin import admin_routes
+from sandbox.arm.backing import Backing
 from sandbox.arm.engine import Answer
 from sandbox.arm.errors import ArmError
 from sandbox.arm.faults import Fault, Schedule
@@ -42,9 +43,13 @@ def create_app(
     settings: Settings | None = None,
     schedule: Schedule | None = None,
     clock: Callable[[], float] = time.time,
+    backings: Mapping[str, Backing] | None = None,
 ) -> Starlette:
-    """The service over the state in `folder`. `token` is what every request must bear; `schedule` brings the limits."""
-    service = Service(folder, settings or Settings(tenant_id=TENANT_ID), schedule or Schedule(), clock)
+    """The service over the state in `folder`. `token` is what every request must bear; `schedule` brings the limits.
+
+    `backings`: resource type -> what stands behind its resources; without any, all of it is data.
+    """
+    service = Service(folder, settings or Settings(tenant_id=TENANT_ID), schedule or Schedule(), clock, backings or {})
     face = _Face(service, token)
     routes = [*admin_routes(service, face.signed_in), Route("/{path:path}", face.arm, methods=METHODS)]
     app = Starlette(routes=routes, exception_handlers={Exception: _internal_error})
@@ -98,7 +103,7 @@ class _Face:
             {key: request.headers[key] for key in ("if-match", "if-none-match") if key in request.headers}
         )
         fault = self._service.schedule.strike(call.method, call.kind, call.path)
-        await self._before(fault, request)
+        await before(fault, request)
         allowance = self._service.take(call)
         if fault is not None and fault.action == "lro-fail":
             call.will_fail = {"code": fault.settings["code"], "message": fault.settings["message"]}
@@ -109,29 +114,33 @@ class _Face:
         if given.wait is not None and given.operation is not None:
             await asyncio.sleep(given.wait)
             self._service.conclude(given.operation)
-        await self._after(fault, request)
+        await after(fault, request)
         return _response(request, given, allowance)
 
-    async def _before(self, fault: Fault | None, request: Request) -> None:
-        if fault is None:
-            return
-        settings = fault.settings
-        if fault.action == "delay":
-            await asyncio.sleep(settings["seconds"])
-        if fault.action == "fail":
-            raise ArmError(settings["status"], settings["code"], settings["message"])
-        if fault.action == "throttle":
-            raise ArmError(429, "TooManyRequests", "The fault schedule says so.", retry_after=settings["retry_after"])
-        if fault.action == "drop" and settings["when"] == "before":
-            await _drop(request)
 
-    async def _after(self, fault: Fault | None, request: Request) -> None:
-        if fault is None:
-            return
-        if fault.action == "create-then-500":
-            raise ArmError(500, fault.settings["code"], fault.settings["message"])
-        if fault.action == "drop" and fault.settings["when"] == "after":
-            await _drop(request)
+async def before(fault: Fault | None, request: Request) -> None:
+    """What a fault does before the request is applied. Raises ArmError, or closes the connection."""
+    if fault is None:
+        return
+    settings = fault.settings
+    if fault.action == "delay":
+        await asyncio.sleep(settings["seconds"])
+    if fault.action == "fail":
+        raise ArmError(settings["status"], settings["code"], settings["message"])
+    if fault.action == "throttle":
+        raise ArmError(429, "TooManyRequests", "The fault schedule says so.", retry_after=settings["retry_after"])
+    if fault.action == "drop" and settings["when"] == "before":
+        await _drop(request)
+
+
+async def after(fault: Fault | None, request: Request) -> None:
+    """What a fault does once the request is applied. Raises ArmError, or closes the connection."""
+    if fault is None:
+        return
+    if fault.action == "create-then-500":
+        raise ArmError(500, fault.settings["code"], fault.settings["message"])
+    if fault.action == "drop" and fault.settings["when"] == "after":
+        await _drop(request)
 
 
 async def _internal_error(_: Request, error: Exception) -> Response:

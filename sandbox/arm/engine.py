@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from sandbox.arm.backing import Backing
 from sandbox.arm.change import Change, Removal
-from sandbox.arm.checks import DELETE_CHECKS, GROUP_NOT_FOUND, WRITE_CHECKS, held, not_found
+from sandbox.arm.checks import DELETE_CHECKS, GROUP_NOT_FOUND, WRITE_CHECKS, held, not_found, refuse_while_busy
 from sandbox.arm.errors import ArmError
 from sandbox.arm.fields import merge
 from sandbox.arm.operations import Operations
@@ -37,9 +38,11 @@ class Answer:
 
 
 class Engine:
-    def __init__(self, world: World) -> None:
+    """`backings` are by the type of the resources behind which they stand."""
+
+    def __init__(self, world: World, backings: Mapping[str, Backing]) -> None:
         self.world = world
-        self.operations = Operations(world)
+        self.operations = Operations(world, backings)
 
     def put(
         self,
@@ -127,16 +130,29 @@ class Engine:
         self.operations.finish(operation)
         return Answer(status=200)
 
-    def act(self, path: ResourceId, action: str, api_version: str | None) -> Answer:
+    def act(
+        self,
+        path: ResourceId,
+        action: str,
+        body: Any,
+        api_version: str | None,
+        will_fail: dict[str, Any] | None = None,
+    ) -> Answer:
         """POST on a resource."""
         spec = self.world.catalogue.versioned(path.type, api_version)
         handler = {name.lower(): found for name, found in spec.actions.items()}.get(action.lower())
-        if handler is None:
+        start = {name.lower(): found for name, found in spec.starts.items()}.get(action.lower())
+        if handler is None and start is None:
             raise ArmError(404, "InvalidResourceType", f"'{spec.type}' has no action '{action}'.")
         found = self.world.find(path)
         if found is None:
             raise not_found(path)
-        return Answer(status=200, body=handler(self.world, found))
+        if handler is not None:
+            return Answer(status=200, body=handler(self.world, found))
+        assert start is not None
+        refuse_while_busy(self.world, path)
+        effect = start(self.world, found, body)
+        return Answer(status=202, operation=self.operations.start(found, spec, effect, will_fail))
 
     def render(self, resource: Resource) -> dict[str, Any]:
         """The body that a client sees."""

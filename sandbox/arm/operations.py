@@ -1,10 +1,15 @@
-"""Long-running operations: they end by the clock, so a restart in between changes nothing."""
+"""Long-running operations: they end by the clock, so a restart in between changes nothing.
+
+Where something real stands behind a resource (`sandbox.arm.backing`), they also wait for its work.
+"""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
+from sandbox.arm.backing import Backing, Works
 from sandbox.arm.change import Change
 from sandbox.arm.checks import held
 from sandbox.arm.errors import ArmError
@@ -19,15 +24,29 @@ KEPT_SECONDS = 3600
 
 
 class Operations:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, backings: Mapping[str, Backing]) -> None:
         self._world = world
+        self.works = Works(world, backings)
 
     def start(
         self, target: Resource, spec: TypeSpec, effect: str, will_fail: dict[str, Any] | None = None
     ) -> Operation:
         """Begin a change that keeps `target`, and what its type shares, busy for the operation time."""
         keys = (target.key,) if spec.busy is None else (target.key, spec.busy.key(target.path))
-        return self._begin(effect, target.key, spec.type, keys, will_fail)
+        operation = self._begin(effect, target.key, spec.type, keys, will_fail)
+        self.works.begin(operation, self._affected(operation))
+        return operation
+
+    def resume(self) -> None:
+        """Start anew the work of operations that an earlier process left under way."""
+        for operation in self._world.store.active.values():
+            self.works.begin(operation, self._affected(operation))
+
+    def _affected(self, operation: Operation) -> tuple[Resource, ...]:
+        target = self._world.store.resources.get(operation.target)
+        if target is None:
+            return ()
+        return self.doomed(target) if operation.effect == "delete" else (target,)
 
     def _begin(
         self, effect: str, target: str, kind: str, keys: tuple[str, ...], will_fail: dict[str, Any] | None
@@ -49,7 +68,8 @@ class Operations:
     def settle(self) -> None:
         """End what is due, in the order in which it became due."""
         now = self._world.clock()
-        due = [operation for operation in self._world.store.active.values() if operation.ready_at <= now]
+        active = self._world.store.active.values()
+        due = [found for found in active if found.ready_at <= now and not self.works.under_way(found)]
         for operation in sorted(due, key=lambda operation: operation.ready_at):
             self.finish(operation)
         if due:
@@ -58,8 +78,9 @@ class Operations:
 
     def finish(self, operation: Operation) -> None:
         target = self._world.store.resources.get(operation.target)
-        if operation.will_fail is not None:
-            self._fail(operation, target, operation.will_fail)
+        error = operation.will_fail or self.works.failure(operation)
+        if error is not None:
+            self._fail(operation, target, error)
             return
         if target is not None and operation.effect == "put":
             target.state = SUCCEEDED
@@ -71,6 +92,9 @@ class Operations:
                 return
         if operation.effect == "purge":
             self._world.store.drop_tombstone(operation.target)
+        if target is not None and operation.effect in (transitions := self._world.spec(target).transitions):
+            for changed in transitions[operation.effect](self._world, target):
+                self._world.store.put(changed)
         operation.status = SUCCEEDED
         self._world.store.put_operation(operation)
 

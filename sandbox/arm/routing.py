@@ -87,7 +87,7 @@ def answer(service: Service, call: Call) -> Answer:
         kind = call.tail if "/" in call.tail else f"{call.resource.type}/{call.tail}"
         return engine.list(call.resource, kind, call.api_version)
     if call.tail and call.method == "POST":
-        return engine.act(call.resource, call.tail, call.api_version)
+        return engine.act(call.resource, call.tail, call.body, call.api_version, call.will_fail)
     if call.tail:
         raise ArmError(405, "MethodNotAllowed", f"'{call.method}' is not possible on '{call.path}'.")
     match call.method:

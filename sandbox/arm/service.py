@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from sandbox.arm.backing import Backing
 from sandbox.arm.catalogue import Catalogue
 from sandbox.arm.engine import Engine
 from sandbox.arm.faults import Schedule
@@ -19,14 +20,25 @@ from sandbox.arm.world import Settings, World
 
 
 class Service:
-    """State, engine, fault schedule, log and token buckets. One event loop uses it; nothing in it waits."""
+    """State, engine, fault schedule, log and token buckets. One event loop uses it; nothing in it waits.
 
-    def __init__(self, folder: Path, settings: Settings, schedule: Schedule, clock: Callable[[], float]) -> None:
+    `backings`: resource type -> what stands behind its resources; types without one are data only.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings,
+        schedule: Schedule,
+        clock: Callable[[], float],
+        backings: Mapping[str, Backing],
+    ) -> None:
         self.store = Store(folder)
         self.log = RequestLog(folder)
         self._settings = settings
         self.world = World(store=self.store, catalogue=Catalogue(SPECS), settings=settings, clock=clock)
-        self.engine = Engine(self.world)
+        self.engine = Engine(self.world, backings)
+        self.engine.operations.resume()
         self.set_schedule(schedule)
 
     def set_schedule(self, schedule: Schedule) -> None:
@@ -59,11 +71,13 @@ class Service:
             self.store.commit()
 
     def reset(self) -> None:
-        """An empty cloud, without faults."""
+        """An empty cloud, without faults, and nothing behind it."""
+        self.engine.operations.works.clear()
         self.store.wipe()
         self.log.wipe()
         self.set_schedule(Schedule())
 
     def close(self) -> None:
+        self.engine.operations.works.close()
         self.store.close()
         self.log.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -105,6 +105,8 @@ class TypeSpec:
     checks: run in order on a create or update, raise ArmError.
     outputs: read-only members, laid over the stored body; view: those that depend on other resources, made on reading.
     long_running: which of "put" and "delete" are polled for; slow: writes are answered only when they have ended.
+    starts: POST actions that begin an operation; each judges resource and request body, and says which of `transitions`
+    the operation has as its effect. A transition gives what is changed once the operation has ended.
     brings: resources (id, type, body) that a write makes and that go with it, owned; seeds: the same, but not owned.
     """
 
@@ -124,6 +126,8 @@ class TypeSpec:
     brings: Callable[[Change], list[tuple[str, str, dict[str, Any]]]] = lambda _: []
     seeds: Callable[[Change], list[tuple[str, str, dict[str, Any]]]] = lambda _: []
     actions: Mapping[str, Callable[[World, Resource], dict[str, Any]]] = field(default_factory=dict)
+    starts: Mapping[str, Callable[[World, Resource, Any], str]] = field(default_factory=dict)
+    transitions: Mapping[str, Callable[[World, Resource], Iterable[Resource]]] = field(default_factory=dict)
     long_running: tuple[str, ...] = ()
     slow: bool = False
     provisioning_state: bool = True
