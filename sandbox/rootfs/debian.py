@@ -39,9 +39,7 @@ echo localhost > /etc/hostname
 )
 
 
-def with_packages(
-    name: str, packages: Sequence[str], then: str = "", inputs: Mapping[str, Path] | None = None
-) -> Layer:
+def with_packages(name: str, packages: Sequence[str], then: str = "") -> Layer:
     """A layer that installs packages, without starting any service, and then runs a script."""
     script = f"""
 printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d
