@@ -1,30 +1,36 @@
-"""`python -m sandbox.arm --state DIR --port N`: the emulated ARM on the loopback interface."""
+"""`python -m sandbox.arm --state DIR --port N`: the emulated ARM on the loopback interface.
+
+With `--public ADDRESS --sandbox DIR` also Azure's public host names, by HTTPS on that address.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+
+from starlette.types import ASGIApp
 
 from sandbox.arm.app import create_app
 from sandbox.arm.faults import load_schedule
-from sandbox.arm.server import serve
+from sandbox.arm.server import Public, serve
+from sandbox.arm.service import Service
 from sandbox.arm.tenant import TENANT_ID
 from sandbox.arm.world import Settings
+from sandbox.cluster.folder import ClusterFolder
+from sandbox.entra.endpoint import AUTHORITY_HOST, entra_app
+from sandbox.entra.federation import TrustedIssuer
+from sandbox.entra.tokens import TokenAuthority
+from sandbox.names import HostNames
+from sandbox.public_endpoints import PORT, Certificates, Hosts, listen, publish
 
 TOKEN = "ARIEL_ARM_TOKEN"  # noqa: S105 - the name of the variable
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m sandbox.arm", description=__doc__)
-    parser.add_argument("--state", type=Path, required=True, help="folder of the state")
-    parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
-    parser.add_argument("--faults", type=Path, help="fault schedule and limits (JSON)")
-    parser.add_argument("--operation-seconds", type=float, default=0.05, help="how long operations take")
-    parser.add_argument("--oidc-issuer", help="issuer URL that clusters report")
-    parser.add_argument("--cluster-kubeconfig", type=Path, help="file that clusters hand out as user credentials")
-    given = parser.parse_args()
+    given = _arguments()
     token = os.environ.get(TOKEN, "")
     if not token:
         sys.stderr.write(
@@ -38,8 +44,47 @@ def main() -> int:
         kubeconfig=given.cluster_kubeconfig,
     )
     schedule = load_schedule(given.faults) if given.faults else None
-    serve(create_app(given.state, token=token, settings=settings, schedule=schedule), given.port)
+    app = create_app(given.state, token=token, settings=settings, schedule=schedule)
+    public = _public(app.state.service, given.sandbox, given.public) if given.public else None
+    serve(app, given.port, public)
     return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sandbox.arm", description=__doc__)
+    parser.add_argument("--state", type=Path, required=True, help="folder of the state")
+    parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
+    parser.add_argument("--faults", type=Path, help="fault schedule and limits (JSON)")
+    parser.add_argument("--operation-seconds", type=float, default=0.05, help="how long operations take")
+    parser.add_argument("--oidc-issuer", help="issuer URL that clusters report")
+    parser.add_argument("--cluster-kubeconfig", type=Path, help="file that clusters hand out as user credentials")
+    parser.add_argument("--public", metavar="ADDRESS[:PORT]", help="where Azure's public names are served by HTTPS")
+    parser.add_argument("--sandbox", type=Path, help="folder of the sandbox: its cluster, its keys, its DNS names")
+    given = parser.parse_args()
+    if given.public and not (given.sandbox and given.oidc_issuer):
+        parser.error("--public needs --sandbox and --oidc-issuer")
+    return given
+
+
+def _public(service: Service, sandbox: Path, where: str) -> Public:
+    address, _, port = where.partition(":")
+    cluster = ClusterFolder(sandbox / "cluster")
+    hosts = Hosts(_answering(service, sandbox, cluster))
+    return Public(
+        app=hosts,
+        listener=listen(address, int(port or PORT)),
+        certificates=Certificates(cluster.pki, hosts),
+        background=publish(hosts, service.world, HostNames(sandbox), address),
+    )
+
+
+def _answering(service: Service, sandbox: Path, cluster: ClusterFolder) -> Mapping[str, ASGIApp]:
+    issuer = service.world.settings.oidc_issuer
+    assert issuer is not None
+    authority = TokenAuthority(sandbox / "entra")
+    return {
+        AUTHORITY_HOST: entra_app(service, authority, TrustedIssuer(issuer, cluster.service_account_keys.certificate)),
+    }
 
 
 if __name__ == "__main__":

@@ -101,6 +101,7 @@ def test_limits_shrink_with_the_schedule_and_come_back(cloud: Cloud) -> None:
     assert cloud.client.delete("/_sandbox/faults").json() == {
         "rules": [],
         "limits": cloud.client.get("/_sandbox/faults").json()["limits"],
+        "tokens": {"lifetime_seconds": 86_400, "extra_bytes": 0},
     }
     assert cloud.put(CLUSTER_IDENTITY, HERE).status_code == 200
 
