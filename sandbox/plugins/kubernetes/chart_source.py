@@ -7,6 +7,9 @@ need not know of the sandbox. In order:
 2. a folder or `.tgz` is taken as it is;
 3. an archive pulled earlier, else `helm pull` from the repository, into Helm's cache;
 4. `ARIEL_COMPACT_CHART=path` for a chart named `airflow` when the pull fails, with a warning in the engine's output.
+
+Between 3 and 4 is chosen once per release: one that was installed with the official chart or with the compact one stays
+with it, whatever the network does later.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ _AIRFLOW = "airflow"
 _PULL_SECONDS = 8
 _MEMORY_SECONDS = 3600
 _DIGEST_HEX = 8
+_COMPACT_MARK = "+compact."
 
 
 @dataclass(frozen=True)
@@ -51,32 +55,47 @@ class ChartSource:
         self._lock = threading.Lock()
         self._resolved: dict[tuple[str, ...], Chart] = {}
 
-    def resolve(self, chart: str, version: str, repository: Mapping[str, str]) -> Chart:
-        """Raises PluginError when the chart is nowhere to be had."""
-        key = (chart, version, repository.get("repo", ""))
+    def resolve(self, chart: str, version: str, repository: Mapping[str, str], installed: str = "") -> Chart:
+        """The chart; `installed` is the version that the release has in the state, empty before it is made.
+
+        Raises PluginError when the chart is nowhere to be had.
+        """
+        key = (chart, version, repository.get("repo", ""), _chosen(chart, installed))
         with self._lock:
             if key not in self._resolved:
-                self._resolved[key] = self._find(chart, version, repository)
+                self._resolved[key] = self._find(chart, version, repository, key[-1])
             return self._resolved[key]
 
-    def _find(self, chart: str, version: str, repository: Mapping[str, str]) -> Chart:
-        is_airflow = chart.rpartition("/")[2] == _AIRFLOW
-        named = os.environ.get("ARIEL_AIRFLOW_CHART") if is_airflow else None
+    def _find(self, chart: str, version: str, repository: Mapping[str, str], chosen: str) -> Chart:
+        named = os.environ.get("ARIEL_AIRFLOW_CHART") if _is_airflow(chart) else None
         if named:
             return load(Path(named).expanduser(), "ARIEL_AIRFLOW_CHART")
         if Path(chart).expanduser().exists():
             return load(Path(chart).expanduser(), "chart")
+        compact = os.environ.get("ARIEL_COMPACT_CHART") if _is_airflow(chart) else None
+        if compact and chosen == "compact":
+            return _marked(load(Path(compact).expanduser(), "ARIEL_COMPACT_CHART"))
         try:
             return load(_pulled(chart, version, repository), "chart")
         except PluginError as failure:
-            compact = os.environ.get("ARIEL_COMPACT_CHART") if is_airflow else None
-            if not compact:
+            if not compact or chosen:
                 raise
             self._announce(
                 f"The official Airflow chart {version} cannot be had ({failure}). The sandbox's compact chart is "
                 "installed in its place; ARIEL_AIRFLOW_CHART=path names an official one on this machine."
             )
             return _marked(load(Path(compact).expanduser(), "ARIEL_COMPACT_CHART"))
+
+
+def _is_airflow(chart: str) -> bool:
+    return chart.rpartition("/")[2] == _AIRFLOW
+
+
+def _chosen(chart: str, installed: str) -> str:
+    """What the release was made from: `compact` or `official`; empty where nothing was chosen yet."""
+    if not installed or not _is_airflow(chart):
+        return ""
+    return "compact" if _COMPACT_MARK in installed else "official"
 
 
 def load(path: Path, setting: str) -> Chart:
@@ -110,7 +129,7 @@ def _marked(chart: Chart) -> Chart:
     files = [file for file in inside if file.is_file() and file.suffix != ".md"]
     for file in files:
         digest.update(str(file.relative_to(chart.path)).encode() + b"\0" + file.read_bytes())
-    version = f"{chart.version.partition('+')[0]}+compact.{digest.hexdigest()[:_DIGEST_HEX]}"
+    version = f"{chart.version.partition('+')[0]}{_COMPACT_MARK}{digest.hexdigest()[:_DIGEST_HEX]}"
     return Chart(chart.path, chart.name, version, chart.app_version)
 
 

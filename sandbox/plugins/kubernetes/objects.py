@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sandbox.plugins.failures import IncompleteError, PluginError
-from sandbox.plugins.kubernetes import checkpoint, managers
+from sandbox.plugins.kubernetes import checkpoint, managers, pods
 from sandbox.plugins.kubernetes.discovery import Discovery, ResourceKind
 from sandbox.plugins.kubernetes.naming import annotation, metadata, object_id
+from sandbox.plugins.kubernetes.redaction import redact
 from sandbox.plugins.kubernetes.settings import Settings
 from sandbox.plugins.kubernetes.transport import ApiError, ApiServer
 from sandbox.plugins.kubernetes.waiting import NotReadyError, Waiter, skips, timeout_of
@@ -89,6 +90,16 @@ class Objects:
     def unready(self, inputs: Mapping[str, Any], live: Mapping[str, Any]) -> list[str]:
         """Why the live object is not ready; empty when it is, or when the program does not wait for it."""
         return [] if skips(checkpoint.body(inputs)) else self._waiter.judge(live).reasons
+
+    def shortcomings(self, made: Iterable[Mapping[str, Any]], namespace: str) -> list[str]:
+        """What keeps the workloads among these objects from being ready; `namespace` where they name none."""
+        found = []
+        for obj in made:
+            name, where = metadata(obj)["name"], metadata(obj).get("namespace") or namespace
+            live = self.read(str(obj["apiVersion"]), str(obj["kind"]), where, name) if pods.has_pods(obj) else None
+            if live is not None:
+                found += [f"{live['kind']} {name}: {reason}" for reason in self._waiter.shortcomings(live)]
+        return found
 
     def delete(self, old: checkpoint.Checkpoint, namespace: str, name: str, asked_seconds: float) -> None:
         """Delete and wait until the object is gone; one that is not there, or whose kind is not, is done."""
@@ -182,7 +193,7 @@ class Objects:
             ready = self._waiter.ready(path, live, seconds)
         except NotReadyError as failure:
             outputs = checkpoint.state(inputs, failure.live, manager, checkpoint.parse(answered).normalised)
-            text = f"{live['kind']} {object_id(live)}: {failure}"
+            text = redact(f"{live['kind']} {object_id(live)}: {failure}", inputs)
             raise IncompleteError(object_id(live), text, outputs, inputs) from None
         return checkpoint.state(inputs, ready, manager, checkpoint.parse(answered).normalised)
 

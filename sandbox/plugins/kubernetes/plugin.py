@@ -75,7 +75,7 @@ class KubernetesPlugin(Plugin):
         self._waiter = Waiter(api, self.cancelled, self.announce)
         self._objects = Objects(api, self._discovery, self._waiter, self._settings)
         helm = Helm(text, self._settings.context, self.cancelled)
-        self._releases = Releases(helm, ChartSource(self.announce), self._namespace, self._waiter)
+        self._releases = Releases(helm, ChartSource(self.announce), self._namespace, self._waiter, self._objects)
         return provider_pb2.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, supports_autonaming_configuration=True
         )

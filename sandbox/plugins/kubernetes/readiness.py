@@ -27,10 +27,11 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Rule:
-    """`pods`: readiness depends on something that runs on a node."""
+    """`pods`: readiness depends on something that runs on a node. `recovers`: a failure may still pass by itself."""
 
     judge: Callable[[Object, Fetch], Verdict]
     pods: bool = False
+    recovers: bool = False
 
 
 def _condition(obj: Object, kind: str) -> Object:
@@ -51,12 +52,12 @@ def _observed(obj: Object) -> tuple[bool, str]:
 
 def _deployment(obj: Object, _: Fetch) -> Verdict:
     status, wanted = obj.get("status") or {}, obj["spec"].get("replicas", 1)
-    progressing = _condition(obj, "Progressing")
-    if progressing.get("reason") == "ProgressDeadlineExceeded":
+    progressing, (observed, unobserved) = _condition(obj, "Progressing"), _observed(obj)
+    if observed and progressing.get("reason") == "ProgressDeadlineExceeded":
         return Verdict([f"Deployment: {progressing.get('message')}"], failed=True)
     updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
     return _needs(
-        _observed(obj),
+        (observed, unobserved),
         (updated >= wanted, f"{updated} of {wanted} pods are of the new version"),
         (status.get("replicas", 0) <= updated, "pods of the old version are still there"),
         (available >= wanted, f"{available} of {wanted} pods are available"),
@@ -169,7 +170,7 @@ def _definition(obj: Object, _: Fetch) -> Verdict:
 
 
 _RULES: Mapping[tuple[str, str], Rule] = {
-    ("apps", "Deployment"): Rule(_deployment, pods=True),
+    ("apps", "Deployment"): Rule(_deployment, pods=True, recovers=True),
     ("apps", "StatefulSet"): Rule(_stateful_set, pods=True),
     ("apps", "DaemonSet"): Rule(_daemon_set, pods=True),
     ("", "ReplicationController"): Rule(_replication_controller, pods=True),

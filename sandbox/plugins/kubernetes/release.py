@@ -7,7 +7,7 @@ random values in a chart's templates cause no diff. A release that a killed run 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -20,6 +20,7 @@ from sandbox.plugins.kubernetes.changes import covered
 from sandbox.plugins.kubernetes.chart_source import Chart, ChartSource, private_repository
 from sandbox.plugins.kubernetes.helm import Found, Helm, HelmError
 from sandbox.plugins.kubernetes.naming import split_id
+from sandbox.plugins.kubernetes.objects import Objects
 from sandbox.plugins.kubernetes.redaction import redact
 from sandbox.plugins.kubernetes.tokens import name_of
 from sandbox.plugins.kubernetes.waiting import Waiter
@@ -46,11 +47,12 @@ _FLAGS = {
 class Releases:
     """Helm releases of one cluster; `namespace` is where those go that name none."""
 
-    def __init__(self, helm: Helm, charts: ChartSource, namespace: str, waiter: Waiter) -> None:
+    def __init__(self, helm: Helm, charts: ChartSource, namespace: str, waiter: Waiter, objects: Objects) -> None:
         self._helm = helm
         self._charts = charts
         self._namespace = namespace
         self._waiter = waiter
+        self._objects = objects
 
     def check(self, request: Any, inputs: Mapping[str, Any], olds: Mapping[str, Any]) -> Any:
         """Defaults, and the version of the chart that will be installed (the program's may be a range)."""
@@ -71,7 +73,7 @@ class Releases:
                 news["version"] = resolved
         elif not failures:
             try:
-                news["version"] = self._chart(news).version
+                news["version"] = self._chart(news, resolved).version
             except PluginError as failure:
                 failures.append(provider_pb2.CheckFailure(property="chart", reason=str(failure)))
         return provider_pb2.CheckResponse(inputs=encode(news), failures=failures)
@@ -97,7 +99,7 @@ class Releases:
                     f"import it, or remove it: helm uninstall {name} --namespace {namespace}"
                 )
             self._helm.uninstall(name, namespace, [])
-        flags = self._flags(plain) + (["--create-namespace"] if plain.get("createNamespace") else [])
+        flags = self._flags(plain, request.timeout) + (["--create-namespace"] if plain.get("createNamespace") else [])
         flags += ["--no-hooks"] if plain.get("disableWebhooks") else []
         self._run(self._helm.install, flags, inputs)
         return provider_pb2.CreateResponse(id=f"{namespace}/{name}", properties=encode(self._outputs(inputs)))
@@ -111,7 +113,10 @@ class Releases:
         found = self._helm.find(name, namespace)
         if found is None:
             raise PluginError(f"Release {namespace}/{name}: not in the cluster any more; run a refresh, then up")
-        flags = [*self._flags(plain), "--reuse-values" if plain.get("reuseValues") else "--reset-values"]
+        flags = [
+            *self._flags(plain, request.timeout),
+            "--reuse-values" if plain.get("reuseValues") else "--reset-values",
+        ]
         flags += ["--history-max", str(plain.get("maxHistory") or 0)]
         flags += ["--force"] if plain.get("forceUpdate") else []
         flags += ["--no-hooks"] if plain.get("disableCRDHooks") else []
@@ -119,7 +124,7 @@ class Releases:
             self._helm.rollback(name, namespace)
         elif found.status.startswith("pending"):
             self._helm.uninstall(name, namespace, [])
-            self._run(self._helm.install, self._flags(plain), inputs)
+            self._run(self._helm.install, self._flags(plain, request.timeout), inputs)
             return provider_pb2.UpdateResponse(properties=encode(self._outputs(inputs)))
         self._run(self._helm.upgrade, flags, inputs)
         return provider_pb2.UpdateResponse(properties=encode(self._outputs(inputs)))
@@ -155,14 +160,16 @@ class Releases:
         self._helm.uninstall(name, namespace, ["--wait", "--timeout", f"{seconds}s"] if waits else [])
         return Empty()
 
-    def _chart(self, inputs: Mapping[str, Any]) -> Chart:
+    def _chart(self, inputs: Mapping[str, Any], installed: str) -> Chart:
+        """`installed` is the version in the state: the release stays with the chart that it was made from."""
         plain = unwrap(inputs)
         asked = str(plain.get("version") or "").partition("+")[0]
-        return self._charts.resolve(str(plain["chart"]), asked, plain.get("repositoryOpts") or {})
+        return self._charts.resolve(str(plain["chart"]), asked, plain.get("repositoryOpts") or {}, installed)
 
-    def _flags(self, plain: Mapping[str, Any]) -> list[str]:
+    def _flags(self, plain: Mapping[str, Any], asked_seconds: float) -> list[str]:
+        """`asked_seconds` is the resource option customTimeouts, 0 where not given; it wins over the release's own."""
         flags = [flag for name, flag in _FLAGS.items() if plain.get(name)]
-        flags += ["--timeout", f"{int(plain.get('timeout') or _DEFAULT_SECONDS)}s"]
+        flags += ["--timeout", f"{int(asked_seconds or plain.get('timeout') or _DEFAULT_SECONDS)}s"]
         flags += ["--description", str(plain["description"])] if plain.get("description") else []
         if not plain.get("skipAwait") and self._waiter.has_nodes():
             flags += ["--wait"]
@@ -175,12 +182,16 @@ class Releases:
         plain = unwrap(inputs)
         name, namespace = plain["name"], plain["namespace"]
         try:
-            verb(name, namespace, self._chart(inputs).path, flags, plain.get("values") or {})
+            chart = self._chart(inputs, str(plain.get("version") or ""))
+            verb(name, namespace, chart.path, flags, plain.get("values") or {})
         except HelmError as failure:
-            text = redact(f"Release {namespace}/{name}: helm: {failure}", inputs)
-            if self._helm.find(name, namespace) is None:
-                raise PluginError(text) from None
-            raise IncompleteError(f"{namespace}/{name}", text, self._outputs(inputs), inputs) from None
+            text = f"Release {namespace}/{name}: helm: {failure}"
+            found = self._helm.find(name, namespace)
+            if found is None:
+                raise PluginError(redact(text, inputs)) from None
+            waited = self._objects.shortcomings(_objects(found.manifest), namespace) if "--wait" in flags else []
+            text = redact("; ".join([text, *waited]), inputs)
+            raise IncompleteError(f"{namespace}/{name}", text, self._state(inputs, found), inputs) from None
 
     def _outputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         plain = unwrap(inputs)
@@ -212,13 +223,16 @@ def _private(inputs: Mapping[str, Any]) -> list[str]:
     return [f"repositoryOpts.{name}" for name in private_repository(repository)] if isinstance(repository, dict) else []
 
 
+def _objects(manifest: str) -> Iterator[dict[str, Any]]:
+    return (obj for obj in yaml.safe_load_all(manifest) if isinstance(obj, dict) and obj.get("kind"))
+
+
 def _resource_names(manifest: str) -> dict[str, list[str]]:
     """`Kind.group/apiVersion` -> names (`namespace/name` where the object says one), sorted."""
     found: dict[str, set[str]] = {}
-    for obj in yaml.safe_load_all(manifest):
-        if isinstance(obj, dict) and obj.get("kind"):
-            group, _, _ = obj["apiVersion"].rpartition("/")
-            key = f"{obj['kind']}{f'.{group}' if group else ''}/{obj['apiVersion']}"
-            namespace, name = obj["metadata"].get("namespace"), obj["metadata"]["name"]
-            found.setdefault(key, set()).add(f"{namespace}/{name}" if namespace else name)
+    for obj in _objects(manifest):
+        group, _, _ = obj["apiVersion"].rpartition("/")
+        key = f"{obj['kind']}{f'.{group}' if group else ''}/{obj['apiVersion']}"
+        namespace, name = obj["metadata"].get("namespace"), obj["metadata"]["name"]
+        found.setdefault(key, set()).add(f"{namespace}/{name}" if namespace else name)
     return {key: sorted(names) for key, names in sorted(found.items())}

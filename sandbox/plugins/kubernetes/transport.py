@@ -104,6 +104,14 @@ class ApiServer:
                 return None
             raise
 
+    def text(self, path: str, query: Mapping[str, str]) -> str:
+        """What stands at `path` as text, asked once; empty where it cannot be had, since it only explains something."""
+        try:
+            response = self._send("GET", path, None, query, "application/json")
+        except urllib3.exceptions.HTTPError:
+            return ""
+        return response.data.decode(errors="replace") if response.status < 400 else ""
+
     def _send(
         self, method: str, path: str, body: Any, query: Mapping[str, str] | None, content_type: str
     ) -> urllib3.BaseHTTPResponse:

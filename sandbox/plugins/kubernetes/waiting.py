@@ -53,11 +53,11 @@ class Waiter:
         """Whether anything can run; asked once per process, and said once when not."""
         with self._lock:
             if self._nodes is None:
-                self._nodes = bool((self._api.call("GET", "/api/v1/nodes", query={"limit": "1"})).get("items"))
+                self._nodes = any(map(_is_ready, self._api.call("GET", "/api/v1/nodes").get("items") or []))
                 if not self._nodes:
                     self._announce(
-                        "The cluster has no node: pods stay pending, and readiness of what depends on pods (workloads, "
-                        "Services, Ingresses, claims, Helm releases) is not awaited."
+                        "The cluster has no node that is ready: pods stay pending, and readiness of what depends on pods "
+                        "(workloads, Services, Ingresses, claims, Helm releases) is not awaited."
                     )
             return self._nodes
 
@@ -68,14 +68,25 @@ class Waiter:
             return Verdict()
         return rule.judge(live, self._api.get)
 
+    def shortcomings(self, live: Mapping[str, Any]) -> list[str]:
+        """Why an object with pods is not ready, down to its pods; none for one that is, or that has none."""
+        reasons = self.judge(live).reasons if pods.has_pods(live) else []
+        return reasons + pods.problems(live, self._api) if reasons else []
+
     def ready(self, path: str, live: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """The live object once it is ready; raises NotReadyError when it fails or the time is over."""
+        """The live object once it is ready; raises NotReadyError when it fails or the time is over.
+
+        A failure that was there before, of a kind that recovers, is waited out: the cause may be gone by now.
+        """
         verdict = self.judge(live)
+        rule = rule_of(live)
+        earlier = verdict.failed and rule is not None and rule.recovers
         give_up, pause = time.monotonic() + seconds, _FIRST_PAUSE_SECONDS
         while not verdict.ready:
-            if verdict.failed or time.monotonic() >= give_up:
-                over = [] if verdict.failed else [f"not ready after {seconds:g} s"]
-                raise NotReadyError(live, over + verdict.reasons + pods.problems(live, self._api.get))
+            earlier = earlier and verdict.failed
+            if (verdict.failed and not earlier) or time.monotonic() >= give_up:
+                over = [] if verdict.failed and not earlier else [f"not ready after {seconds:g} s"]
+                raise NotReadyError(live, over + verdict.reasons + pods.problems(live, self._api))
             if self._cancelled.wait(pause):
                 raise NotReadyError(live, ["cancelled while waiting", *verdict.reasons])
             pause = min(pause * _GROWTH, _LONGEST_PAUSE_SECONDS)
@@ -99,6 +110,11 @@ class Waiter:
                     f"{'; '.join(_holders(found))}; remove what holds it, then run again"
                 )
             pause = min(pause * _GROWTH, _LONGEST_PAUSE_SECONDS)
+
+
+def _is_ready(node: Mapping[str, Any]) -> bool:
+    conditions = (node.get("status") or {}).get("conditions") or []
+    return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)
 
 
 def _holders(obj: Mapping[str, Any]) -> list[str]:

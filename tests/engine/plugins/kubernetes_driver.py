@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from sandbox.plugins.kubernetes.plugin import KubernetesPlugin
 from sandbox.plugins.protocol import provider_pb2
 from sandbox.plugins.values import decode, encode, unwrap
+
+_MERGE = "application/merge-patch+json"
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,22 @@ class Driver:
     def send(self, method: str, path: str, body: Any, **options: Any) -> dict[str, Any]:
         """A change by somebody else."""
         return self.plugin._objects._api.call(method, path, body, **options)
+
+    @contextmanager
+    def node(self) -> Iterator[None]:
+        """A node that reports to be ready, without a kubelet: the test says what becomes of its pods."""
+        name = f"node-{secrets.token_hex(4)}"
+        self.send("POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
+        ready = {"status": {"conditions": [{"type": "Ready", "status": "True", "reason": "Said"}]}}
+        self.send("PATCH", f"/api/v1/nodes/{name}/status", ready, content_type=_MERGE)
+        try:
+            yield
+        finally:
+            self.send("DELETE", f"/api/v1/nodes/{name}", None)
+
+    def report(self, pod: str, **status: Any) -> None:
+        """What a kubelet would report of the pod at this path."""
+        self.send("PATCH", f"{pod}/status", {"status": status}, content_type=_MERGE)
 
     def namespace(self) -> Made:
         """A namespace of its own for one test."""

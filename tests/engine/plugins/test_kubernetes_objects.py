@@ -316,13 +316,8 @@ def test_without_a_node_pods_are_not_awaited_and_that_is_said_once(driver: Drive
 
 
 def test_a_workload_that_does_not_become_ready_says_why_and_stays_in_the_state(driver: Driver, space: str) -> None:
-    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "idle"}, "spec": {"unschedulable": True}}
-    driver.send("POST", "/api/v1/nodes", node)
-    try:
-        with pytest.raises(IncompleteError, match=r"0 of 1 pods are available") as caught:
-            driver.create("apps/v1:Deployment", deployment(space, "stuck"), seconds=0.5)
-    finally:
-        driver.send("DELETE", "/api/v1/nodes/idle", None)
+    with driver.node(), pytest.raises(IncompleteError, match=r"0 of 1 pods are available") as caught:
+        driver.create("apps/v1:Deployment", deployment(space, "stuck"), seconds=0.5)
     assert caught.value.resource_id == f"{space}/stuck"
     assert caught.value.properties["metadata"]["name"] == "stuck"
     driver.delete(Made(driver.urn("apps/v1:Deployment"), f"{space}/stuck", {}, dict(caught.value.properties)))
@@ -330,13 +325,10 @@ def test_a_workload_that_does_not_become_ready_says_why_and_stays_in_the_state(d
 
 def test_a_cancelled_run_stops_waiting(driver: Driver, space: str) -> None:
     inputs = deployment(space, "stop")
-    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "idle-too"}}
-    driver.send("POST", "/api/v1/nodes", node)
-    threading.Timer(0.5, driver.plugin.cancelled.set).start()
-    with pytest.raises(IncompleteError, match="cancelled"):
-        driver.create("apps/v1:Deployment", inputs, seconds=300)
     fresh = Driver(driver.plugin._settings.kubeconfig)
-    fresh.send("DELETE", "/api/v1/nodes/idle-too", None)
+    threading.Timer(0.5, driver.plugin.cancelled.set).start()
+    with fresh.node(), pytest.raises(IncompleteError, match="cancelled"):
+        driver.create("apps/v1:Deployment", inputs, seconds=300)
     fresh.send("DELETE", f"/apis/apps/v1/namespaces/{space}/deployments/stop", None)
 
 

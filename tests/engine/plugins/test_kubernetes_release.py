@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,23 @@ def test_objects_that_the_server_refuses_leave_a_failed_release_that_the_next_ru
     made = Made(driver.urn(RELEASE), f"{space}/demo", dict(caught.value.inputs), dict(caught.value.properties))
     write_chart(folder, "1.0.0")
     assert driver.update(made, release(folder, space)).plain["status"]["status"] == "deployed"
+
+
+def test_a_release_whose_pods_do_not_start_fails_in_the_given_time_names_them_and_stays_in_the_state(
+    driver: Driver, chart: Path, space: str
+) -> None:
+    """Of a release that was forgotten the next run would say that it belongs to somebody else."""
+    begun = time.monotonic()
+    with (
+        driver.node(),
+        pytest.raises(IncompleteError, match=r"Deployment demo-web: 0 of 1 pods are available") as caught,
+    ):
+        driver.create(RELEASE, release(chart, space), seconds=3)
+    assert time.monotonic() - begun < 60
+    made = Made(driver.urn(RELEASE), f"{space}/demo", dict(caught.value.inputs), dict(caught.value.properties))
+    assert made.plain["status"]["status"] == "failed"
+    again = Driver(driver.plugin._settings.kubeconfig)
+    assert again.update(made, release(chart, space)).plain["status"]["status"] == "deployed"
 
 
 def test_unknown_values_are_no_reason_to_look_for_the_chart(driver: Driver, space: str) -> None:
