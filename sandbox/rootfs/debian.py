@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from sandbox.rootfs.debootstrap import MIRROR, SUITE
@@ -39,14 +41,16 @@ echo localhost > /etc/hostname
 )
 
 
-def with_packages(name: str, packages: Sequence[str], then: str = "") -> Layer:
+def with_packages(
+    name: str, packages: Sequence[str], *, then: str = "", inputs: Mapping[str, Path] | None = None
+) -> Layer:
     """A layer that installs packages, without starting any service, and then runs a script."""
+    install = f"apt update\napt install {shlex.join(packages)}" if packages else ":"
     script = f"""
 printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d
 apt() {{ apt-get -q -y -o APT::Sandbox::User=root -o Acquire::Languages=none -o APT::Install-Recommends=no "$@"; }}
-apt update
-apt install {" ".join(packages)}
+{install}
 rm -f /usr/sbin/policy-rc.d
 rm -rf /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/log/*.log /var/log/apt /var/cache/apt/*.bin /var/cache/ldconfig
 {then}"""
-    return Layer(name=name, script=script, below=BASE)
+    return Layer(name=name, script=script, below=BASE, inputs=inputs or {})
