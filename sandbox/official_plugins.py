@@ -1,7 +1,8 @@
-"""Which provider plug-ins come from their publisher: random, where it can be downloaded.
+"""Which provider plug-ins come from their publisher: random and kubernetes, where they can be downloaded.
 
-azure-native is always the sandbox's own, since the published one speaks to Azure only. So is kubernetes as long as the
-sandbox's cluster has no node: the published one would wait for pods that cannot become ready.
+azure-native is always the sandbox's own, since the published one speaks to Azure only. kubernetes is the sandbox's own
+where the cluster has no node, since the published one would wait for pods that cannot become ready, and where the
+official Airflow chart cannot be had, since the published one knows no compact chart in its place.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ import httpx
 
 from sandbox.report import Report
 from sandbox.toolchain.download import CONNECT_SECONDS
+from stacks.versions import AIRFLOW_CHART_REPOSITORY
 
-PUBLISHED: Final[Mapping[str, str]] = {"random": "pulumi-random"}
+PUBLISHED: Final[Mapping[str, str]] = {"kubernetes": "pulumi-kubernetes", "random": "pulumi-random"}
 """Plug-in and the Python package whose version it must have."""
 
 _SOURCE: Final = "https://get.pulumi.com/"
@@ -38,12 +40,18 @@ class OfficialPlugins:
         """The packages whose official plug-in is used."""
         return frozenset(json.loads(self._choice.read_text())) if self._choice.exists() else frozenset()
 
-    def choose(self, pulumi: Path, report: Report) -> None:
-        """Install the official plug-ins if their source can be reached; later calls do nothing."""
+    def choose(self, pulumi: Path, report: Report, *, node: bool = False) -> None:
+        """Install the official plug-ins if their source can be reached; later calls do nothing.
+
+        `node` says whether the sandbox's cluster runs pods.
+        """
         if self._choice.exists():
             return
         self._home.mkdir(parents=True, exist_ok=True)
-        names = [name for name in PUBLISHED if self._install(pulumi, name, report)] if _reachable() else []
+        wanted = set(PUBLISHED) if _reachable(_SOURCE) else set()
+        if not (node and _reachable(AIRFLOW_CHART_REPOSITORY)):
+            wanted.discard("kubernetes")
+        names = [name for name in sorted(wanted) if self._install(pulumi, name, report)]
         partial = self._choice.with_suffix(".partial")
         partial.write_text(json.dumps(names))
         partial.replace(self._choice)
@@ -67,9 +75,9 @@ class OfficialPlugins:
         return answer.returncode == 0
 
 
-def _reachable() -> bool:
+def _reachable(url: str) -> bool:
     try:
-        httpx.head(_SOURCE, timeout=CONNECT_SECONDS, verify=ssl.create_default_context())
+        httpx.head(url, timeout=CONNECT_SECONDS, verify=ssl.create_default_context())
     except httpx.TransportError:
         return False
     return True

@@ -40,7 +40,7 @@ def sandbox(tmp_path: Path) -> Sandbox:
 
 @pytest.fixture
 def reachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(official_plugins, "_reachable", lambda: True)
+    monkeypatch.setattr(official_plugins, "_reachable", lambda url: True)
 
 
 def test_every_plug_in_is_found_on_the_engines_path(pulumi: Path, sandbox: Sandbox) -> None:
@@ -121,7 +121,7 @@ def test_a_stack_keeps_its_plug_ins_when_the_network_comes_later(
     pulumi: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for answer in (False, True):
-        monkeypatch.setattr(official_plugins, "_reachable", lambda answer=answer: answer)
+        monkeypatch.setattr(official_plugins, "_reachable", lambda url, answer=answer: answer)
         _choose(sandbox, pulumi)
     assert OfficialPlugins(sandbox.paths.pulumi_home).installed() == frozenset()
     assert not (sandbox.paths.pulumi_home / "asked").exists()
