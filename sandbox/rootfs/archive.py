@@ -13,7 +13,7 @@ import stat
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from sandbox.rootfs.debootstrap import architecture
 from sandbox.rootfs.definition import Definition
@@ -85,16 +85,16 @@ def blob(layer: Layer) -> Path:
     if known:
         return known[0]
     partial = layer.folder / ".partial"
-    with partial.open("wb") as file:
-        digest = write_tree(layer.root, file)
+    write_tree(layer.root, partial)
+    with partial.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return partial.rename(layer.folder / f"{digest}.tar")
 
 
-def write_tree(root: Path, out: BinaryIO) -> str:
-    """Write a folder, which may be the upper one of an overlay mount, as a layer; returns its SHA-256."""
-    hashing = _Hashing(out)
+def write_tree(root: Path, target: Path) -> None:
+    """Write a folder, which may be the upper one of an overlay mount, as the tar of a layer."""
     seen: dict[tuple[int, int], str] = {}
-    with tarfile.open(fileobj=hashing, mode="w|", format=tarfile.PAX_FORMAT) as archive:
+    with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as archive:
         for path in _walk(root):
             name, status = str(path.relative_to(root)), path.lstat()
             if stat.S_ISCHR(status.st_mode):
@@ -110,7 +110,6 @@ def write_tree(root: Path, out: BinaryIO) -> str:
                 archive.addfile(member)
             if member.isdir() and _is_opaque(path):
                 archive.addfile(tarfile.TarInfo(f"{name}/.wh..wh..opq"))
-    return hashing.digest.hexdigest()
 
 
 def _walk(root: Path) -> Iterator[Path]:
@@ -143,18 +142,6 @@ def _is_opaque(folder: Path) -> bool:
         return os.getxattr(folder, _OPAQUE) == b"y"
     except OSError:
         return False
-
-
-class _Hashing(io.RawIOBase):
-    """A file to write to that keeps the digest of what was written."""
-
-    def __init__(self, out: BinaryIO) -> None:
-        self._out = out
-        self.digest = hashlib.sha256()
-
-    def write(self, data: bytes) -> int:
-        self.digest.update(data)
-        return self._out.write(data)
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:

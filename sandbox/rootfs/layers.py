@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -101,6 +101,8 @@ def ensure_layer(layer: Layer, report: Report) -> None:
         with report.step(f"Build layer {missing.name}"), partial_folder(missing.folder) as partial:
             try:
                 _build(missing, partial)
+                if replace(missing).key != missing.key:
+                    raise chroot.ScriptError("an input changed meanwhile; once more, then")
             except chroot.ScriptError as error:
                 raise _failed(missing, str(error)) from error
 
