@@ -1,0 +1,1 @@
+"""The mobility team's own code."""
