@@ -8,17 +8,20 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from starlette.types import ASGIApp
 
+from sandbox import git_server
 from sandbox.arm.app import create_app
 from sandbox.arm.faults import load_schedule
 from sandbox.arm.server import Public, serve
 from sandbox.arm.service import Service
 from sandbox.arm.tenant import TENANT_ID
 from sandbox.arm.world import Settings
+from sandbox.blob.azurite import Azurite
+from sandbox.blob.contents import Contents
+from sandbox.blob.proxy import SUFFIX, BlobProxy
 from sandbox.cluster.folder import ClusterFolder
 from sandbox.entra.endpoint import AUTHORITY_HOST, entra_app
 from sandbox.entra.federation import TrustedIssuer
@@ -45,7 +48,7 @@ def main() -> int:
     )
     schedule = load_schedule(given.faults) if given.faults else None
     app = create_app(given.state, token=token, settings=settings, schedule=schedule)
-    public = _public(app.state.service, given.sandbox, given.public) if given.public else None
+    public = _public(app.state.service, given) if given.public else None
     serve(app, given.port, public)
     return 0
 
@@ -60,31 +63,34 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cluster-kubeconfig", type=Path, help="file that clusters hand out as user credentials")
     parser.add_argument("--public", metavar="ADDRESS[:PORT]", help="where Azure's public names are served by HTTPS")
     parser.add_argument("--sandbox", type=Path, help="folder of the sandbox: its cluster, its keys, its DNS names")
+    parser.add_argument("--azurite", type=Path, help="script of Azurite, which holds the blobs of storage accounts")
+    parser.add_argument("--git-host", action="append", default=[], help="host name that serves the git repositories")
     given = parser.parse_args()
     if given.public and not (given.sandbox and given.oidc_issuer):
         parser.error("--public needs --sandbox and --oidc-issuer")
     return given
 
 
-def _public(service: Service, sandbox: Path, where: str) -> Public:
-    address, _, port = where.partition(":")
-    cluster = ClusterFolder(sandbox / "cluster")
-    hosts = Hosts(_answering(service, sandbox, cluster))
+def _public(service: Service, given: argparse.Namespace) -> Public:
+    address, _, port = given.public.partition(":")
+    cluster = ClusterFolder(given.sandbox / "cluster")
+    issuer = TrustedIssuer(given.oidc_issuer, cluster.service_account_keys.certificate)
+    authority = TokenAuthority(given.sandbox / "entra")
+    apps: dict[str, ASGIApp] = {AUTHORITY_HOST: entra_app(service, authority, issuer)}
+    git = git_server.app(given.sandbox / "git")
+    apps |= dict.fromkeys(given.git_host, git)
+    background = []
+    if given.azurite:
+        contents = Contents(service.world, Azurite(given.sandbox), given.azurite)
+        apps[SUFFIX] = BlobProxy(service, authority, contents)
+        background.append(contents.keep())
+    hosts = Hosts(apps)
     return Public(
         app=hosts,
         listener=listen(address, int(port or PORT)),
         certificates=Certificates(cluster.pki, hosts),
-        background=publish(hosts, service.world, HostNames(sandbox), address),
+        background=(*background, publish(hosts, service.world, HostNames(given.sandbox), address)),
     )
-
-
-def _answering(service: Service, sandbox: Path, cluster: ClusterFolder) -> Mapping[str, ASGIApp]:
-    issuer = service.world.settings.oidc_issuer
-    assert issuer is not None
-    authority = TokenAuthority(sandbox / "entra")
-    return {
-        AUTHORITY_HOST: entra_app(service, authority, TrustedIssuer(issuer, cluster.service_account_keys.certificate)),
-    }
 
 
 if __name__ == "__main__":

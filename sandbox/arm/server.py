@@ -55,7 +55,7 @@ class Public:
     app: ASGIApp
     listener: socket.socket
     certificates: Certificates
-    background: Coroutine[Any, Any, None]
+    background: tuple[Coroutine[Any, Any, None], ...]
 
 
 def serve(app: Starlette, port: int, public: Public | None = None) -> None:
@@ -74,14 +74,16 @@ async def _serve(app: Starlette, port: int, public: Public | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     async with asyncio.TaskGroup() as running:
+        following: list[asyncio.Task[None]] = []
         if public is not None:
             tls = public.certificates.listening()
             servers.append(_server(public.app, lifespan="off", ssl_context_factory=lambda *_: tls))
-            beside = running.create_task(servers[1].serve(sockets=[public.listener]))
-            names = running.create_task(public.background)
-            beside.add_done_callback(lambda _: names.cancel())
+            running.create_task(servers[1].serve(sockets=[public.listener]))
+            following += [running.create_task(coroutine) for coroutine in public.background]
         await servers[0].serve()
         stop()
+        for task in following:
+            task.cancel()
 
 
 def _server(app: ASGIApp, **settings: Any) -> _Server:

@@ -30,20 +30,21 @@ ANSWER_SECONDS = 30
 class RunningAzure:
     """One process over one sandbox folder, with the keys of a cluster but without the cluster."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, azurite: Path | None = None) -> None:
         self.root = root
+        self._blob = [] if azurite is None else ["--azurite", str(azurite)]
         self.cluster = ClusterFolder(root / "cluster")
         keys = self.cluster.service_account_keys
         self.trusted = Authority(self.cluster.pki, "test cluster").files.certificate
         signing_key(keys.key, keys.certificate)
-        self.port = _free_port()
+        self.port, self._arm_port = _free_port(), _free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, **environment: str) -> Cloud:
-        port = _free_port()
+        port = self._arm_port
         command = [sys.executable, "-m", "sandbox.arm", "--state", str(self.root / "arm"), "--port", str(port)]
         command += ["--public", f"127.0.0.1:{self.port}", "--sandbox", str(self.root)]
-        command += ["--oidc-issuer", self.cluster.issuer(), "--operation-seconds", "0"]
+        command += ["--oidc-issuer", self.cluster.issuer(), "--operation-seconds", "0", *self._blob]
         given = {**os.environ, "ARIEL_ARM_TOKEN": TOKEN, "PYTHONPATH": str(REPOSITORY), **environment}
         self._process = subprocess.Popen(command, env=given)
         client = httpx.Client(
