@@ -31,7 +31,7 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 def proxy(watcher: Watcher) -> Starlette:
     """The application; it keeps the watcher at work while it runs."""
-    client = httpx.AsyncClient(timeout=_TIMEOUT, limits=_LIMITS, trust_env=False, follow_redirects=False)
+    client = httpx.AsyncClient(limits=_LIMITS, trust_env=False, follow_redirects=False)
 
     @asynccontextmanager
     async def running(_: Starlette) -> AsyncIterator[None]:
@@ -48,7 +48,7 @@ def proxy(watcher: Watcher) -> Starlette:
         if target is None:
             return PlainTextResponse(f"no Ingress routes {host}{path}\n", 404)
         try:
-            answer = await client.send(_onward(client, request, target), stream=True)
+            answer = await client.send(_onward(request, target), stream=True)
         except httpx.TransportError as failure:
             return PlainTextResponse(f"the Service behind {host}{path} does not answer ({failure})\n", 502)
         back = StreamingResponse(_body(answer), answer.status_code)
@@ -58,7 +58,7 @@ def proxy(watcher: Watcher) -> Starlette:
     return Starlette(routes=[Route("/{path:path}", forward, methods=list(_METHODS))], lifespan=running)
 
 
-def _onward(client: httpx.AsyncClient, request: Request, target: str) -> httpx.Request:
+def _onward(request: Request, target: str) -> httpx.Request:
     """The request as it came, with its own Host, and who asked for what in the `X-Forwarded-` headers."""
     came = request.scope["headers"]
     has_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in came)
@@ -68,9 +68,13 @@ def _onward(client: httpx.AsyncClient, request: Request, target: str) -> httpx.R
         (b"x-forwarded-host", request.headers.get("host", "").encode()),
         (b"x-forwarded-proto", request.url.scheme.encode()),
     ]
-    address = httpx.URL(target).copy_with(raw_path=_raw_target(request))
-    return client.build_request(
-        request.method, address, headers=headers, content=request.stream() if has_body else None
+    # Built past the client, which would add headers of its own and so ask for an encoding that nobody asked for.
+    return httpx.Request(
+        request.method,
+        httpx.URL(target).copy_with(raw_path=_raw_target(request)),
+        headers=headers,
+        content=request.stream() if has_body else None,
+        extensions={"timeout": _TIMEOUT.as_dict()},
     )
 
 

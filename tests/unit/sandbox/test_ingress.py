@@ -224,6 +224,15 @@ def test_the_service_learns_what_the_browser_asked_for(client: httpx.Client, sta
     assert headers["cookie"] == "k=v"
 
 
+def test_nothing_is_asked_for_in_the_browsers_name(client: httpx.Client) -> None:
+    """An encoding that it did not offer, it cannot read."""
+    client.cookies.clear()
+    for header in ("accept", "accept-encoding", "user-agent"):
+        del client.headers[header]
+    asked = client.get("/").json()["headers"]
+    assert {name for name in asked if not name.startswith("x-forwarded")} == {"host"}
+
+
 def test_two_cookies_of_one_answer_both_arrive(client: httpx.Client) -> None:
     """Airflow signs in by cookie; folded into one header, a browser keeps one of them."""
     answer = client.get("/")
