@@ -71,6 +71,11 @@ class SandboxNetwork:
         return f"10.215.{self.number}.0/24"
 
     @property
+    def first_service(self) -> str:
+        """ClusterIP of the API server: the first of the range, by Kubernetes' own rule."""
+        return f"10.214.{self.number}.1"
+
+    @property
     def cluster_dns(self) -> str:
         """ClusterIP of the DNS server."""
         return f"10.214.{self.number}.10"

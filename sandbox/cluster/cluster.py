@@ -1,4 +1,4 @@
-"""Start and stop the one-node cluster of a folder."""
+"""Start and stop the cluster of a folder, with or without its node."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import ssl
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -16,13 +17,17 @@ from typing import Final
 import httpx
 
 from sandbox import ports
-from sandbox.cluster import kubeconfig
-from sandbox.cluster.api_server import API_SERVER
+from sandbox.cluster import dns, kubeconfig, objects, preflight
+from sandbox.cluster.api_server import API_SERVER, KUBELET_CLIENT
 from sandbox.cluster.component import Component
 from sandbox.cluster.controller_manager import CONTROLLER_MANAGER
+from sandbox.cluster.dns import COREDNS
 from sandbox.cluster.etcd import etcd
 from sandbox.cluster.folder import ClusterFolder
+from sandbox.cluster.node import INTERPRETER, NODE, Node
+from sandbox.cluster.scheduler import SCHEDULER
 from sandbox.locks import exclusive
+from sandbox.network import SandboxNetwork
 from sandbox.pki import Authority, signing_key
 from sandbox.processes import OwnedProcess
 from sandbox.report import LineReport, Report
@@ -36,19 +41,36 @@ _FAILED_START_SECONDS: Final = 2.0
 
 _POLL_SECONDS: Final = 0.1
 _SERVER_NAMES: Final = ("127.0.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
+_CLIENTS: Final = {
+    CONTROLLER_MANAGER.name: "system:kube-controller-manager",
+    SCHEDULER.name: "system:kube-scheduler",
+    COREDNS.name: objects.DNS_USER,
+}
+"""Component -> user as whom it speaks to the API server."""
 
 
 class Cluster:
     """The cluster whose files and processes belong to one folder; two folders never touch each other.
 
-    `tools` maps the name of each component to its executable. Not `durable` (tests) spares etcd its fsync calls.
-    Every method may be called at any time, from any process of the same user.
+    `tools` maps the names in `CONTROL_TOOLS`, with a node also those in `NODE_TOOLS`, to executables. Not `durable`
+    (tests) spares etcd its fsync calls. With a `network` the cluster has a node, which needs root. Every method may be
+    called at any time, from any process of the same user.
     """
 
-    def __init__(self, folder: Path, tools: Mapping[str, Path], *, durable: bool = True) -> None:
-        self._folder = ClusterFolder(folder.absolute())
-        self._tools = tools
-        self._components = (etcd(durable=durable), API_SERVER, CONTROLLER_MANAGER)
+    def __init__(
+        self,
+        folder: Path,
+        tools: Mapping[str, Path],
+        *,
+        durable: bool = True,
+        network: SandboxNetwork | None = None,
+    ) -> None:
+        self._folder = ClusterFolder(folder.absolute(), network)
+        self._tools = {**tools, NODE.name: INTERPRETER}
+        self._network = network
+        self._control = (etcd(durable=durable), API_SERVER, CONTROLLER_MANAGER)
+        self._workers = () if network is None else (SCHEDULER, COREDNS, NODE)
+        self._components = (*self._control, *self._workers)
 
     @property
     def kubeconfig(self) -> Path:
@@ -71,12 +93,13 @@ class Cluster:
         with self._locked(report):
             missing = [component for component in self._components if not self.processes[component.name].running()]
             if missing:
+                if self._network is not None and NODE in missing:
+                    preflight.require(self._folder, self._network)
                 self._free_ports(missing, report)
-                self._credentials()
+                authority = self._credentials()
                 with report.step("Start the cluster"):
-                    self._launch(missing)
                     try:
-                        self._await_ready()
+                        self._start(missing, authority)
                     except MachineError:
                         self._end(missing, most_seconds=_FAILED_START_SECONDS)
                         raise
@@ -86,9 +109,11 @@ class Cluster:
         """End all processes, the last started first; data stays. Raises TimeoutError if one cannot be ended."""
         report = report or LineReport()
         with self._locked(report):
-            if any(process.running() for process in self.processes.values()):
+            if any(process.running() for process in self.processes.values()) or (self._node and self._node.left()):
                 with report.step("Stop the cluster"):
                     self._end(self._components)
+                    if self._node:
+                        self._node.clear()
 
     def wipe(self, report: Report | None = None) -> None:
         """Stop, and remove the folder with all data, certificates and ports."""
@@ -103,6 +128,18 @@ class Cluster:
             return running
         with self._client() as client:
             return {c.name: running[c.name] and self._answers(client, c) for c in self._components}
+
+    def import_image(self, archive: Path) -> None:
+        """Give the node every image of an OCI or Docker archive, under the names in it. Raises MachineError."""
+        self._running_node().import_image(archive)
+
+    def images(self) -> set[str]:
+        """Full names of the images that the node has. Raises MachineError."""
+        return self._running_node().images()
+
+    def run_on_node(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        """Run a command among the node's mounts and network, its tools first on PATH. Raises MachineError."""
+        return self._running_node().run(command)
 
     @cached_property
     def processes(self) -> dict[str, OwnedProcess]:
@@ -127,21 +164,52 @@ class Cluster:
                     f"Port {port} of {component.name} is taken by {ports.holder(port)}; using {chosen} from now on"
                 )
 
-    def _credentials(self) -> None:
+    @cached_property
+    def _node(self) -> Node | None:
+        if self._network is None:
+            return None
+        return Node(self._folder, self._network, self._tools, self.processes[NODE.name])
+
+    def _running_node(self) -> Node:
+        if self._node is None:
+            raise TypeError("this cluster was made without a network, so it has no node")
+        return self._node
+
+    def _credentials(self) -> Authority:
         folder = self._folder
         authority = Authority(folder.pki, "ariel sandbox cluster")
-        authority.server("serving", "kube-apiserver", _SERVER_NAMES)
+        authority.server("serving", "kube-apiserver", (*_SERVER_NAMES, *_network_names(self._network)))
+        authority.client(KUBELET_CLIENT, objects.API_SERVER_USER)
         keys = folder.service_account_keys
         signing_key(keys.key, keys.certificate)
         administrator = authority.client("administrator", "ariel:administrator", ["system:masters"])
-        manager = authority.client(CONTROLLER_MANAGER.name, "system:kube-controller-manager")
-        for file, user, pair in (
-            (folder.kubeconfig, "administrator", administrator),
-            (folder.component_kubeconfig(CONTROLLER_MANAGER.name), CONTROLLER_MANAGER.name, manager),
-        ):
-            kubeconfig.write(file, server=folder.server, authority=folder.authority, user=user, credentials=pair)
+        files = {"administrator": (folder.kubeconfig, administrator)}
+        for name, user in _CLIENTS.items():
+            files[name] = (folder.component_kubeconfig(name), authority.client(name, user))
+        for name, (file, pair) in files.items():
+            kubeconfig.write(file, server=folder.server, authority=folder.authority, user=name, credentials=pair)
+        return authority
 
-    def _launch(self, missing: list[Component]) -> None:
+    def _start(self, missing: Sequence[Component], authority: Authority) -> None:
+        """The control plane first: the others need the address, and objects that only it can hold."""
+        if self._network and self._node:
+            self._node.link.up()
+            self._node.prepare(authority)
+            dns.write(self._folder, self._network)
+        self._launch([component for component in missing if component in self._control])
+        self._await_ready(self._control)
+        if self._network and self._node:
+            with self._client() as client:
+                objects.apply(client, self._folder.server, self._network, self._folder.ports.get(COREDNS.name))
+                if NODE in missing:
+                    self._node.forget_readiness(client)
+            self._launch([component for component in missing if component in self._workers])
+            if NODE in missing:
+                self._node.connect()
+            self._await_ready(self._workers)
+            self._node.add_pause_image()
+
+    def _launch(self, missing: Sequence[Component]) -> None:
         for component in missing:
             working_folder = component.working_folder(self._folder)
             working_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -153,9 +221,9 @@ class Cluster:
         for component in reversed(components):
             self.processes[component.name].stop(min(component.stop_seconds, most_seconds))
 
-    def _await_ready(self) -> None:
+    def _await_ready(self, components: Sequence[Component]) -> None:
         deadline = time.monotonic() + START_SECONDS
-        waiting = list(self._components)
+        waiting = list(components)
         with self._client() as client:
             while waiting:
                 for component in waiting:
@@ -178,7 +246,7 @@ class Cluster:
 
     def _answers(self, client: httpx.Client, component: Component) -> bool:
         try:
-            return client.get(component.health(self._folder)).status_code == httpx.codes.OK
+            return component.answers(client.get(component.health(self._folder)))
         except httpx.TransportError:
             return False
 
@@ -188,3 +256,8 @@ class Cluster:
         context.load_cert_chain(pair.certificate, pair.key)
         # Never through the proxy that the environment may name: the cluster is on this machine.
         return httpx.Client(verify=context, timeout=5, trust_env=False)
+
+
+def _network_names(network: SandboxNetwork | None) -> tuple[str, ...]:
+    """Names and addresses that the API server has beside the loopback ones."""
+    return () if network is None else (network.gateway, network.first_service, "kubernetes.default.svc.cluster.local")

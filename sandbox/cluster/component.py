@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
 
 from sandbox.cluster.folder import ClusterFolder
 
@@ -17,10 +19,11 @@ class Component:
     arguments: Callable[[ClusterFolder], list[str]]
     """The command line after the executable."""
     health: Callable[[ClusterFolder], str]
-    """URL that answers 200 to the administrator once the component works."""
+    """URL that the administrator asks whether the component works."""
     stop_seconds: float
     """How long it may take to end after SIGTERM."""
+    answers: Callable[[httpx.Response], bool] = lambda response: response.status_code == httpx.codes.OK
+    """Whether an answer of that URL says that it does."""
     listens: bool = True
     """Whether it listens on a kept port of its name."""
     working_folder: Callable[[ClusterFolder], Path] = lambda folder: folder.root
-    environment: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""kube-controller-manager, with the controllers that have something to do on a cluster without nodes and volumes."""
+"""kube-controller-manager, with the controllers that have something to do on a cluster of one node without volumes."""
 
 from __future__ import annotations
 
@@ -29,14 +29,18 @@ CONTROLLERS: Final = (
     "ttl-after-finished-controller",
     "validatingadmissionpolicy-status-controller",
 )
-"""Each one left out is informers and memory saved; volumes, nodes, cloud and certificate signing have none here."""
+"""Each one left out is informers and memory saved; volumes, cloud and certificate signing have none here."""
+
+NODE_CONTROLLERS: Final = ("node-lifecycle-controller", "taint-eviction-controller")
+"""What else there is to do when there is a node."""
 
 
 def _arguments(folder: ClusterFolder) -> list[str]:
-    serving = folder.pair("serving")
+    serving = folder.serving
+    controllers = CONTROLLERS + (NODE_CONTROLLERS if folder.network else ())
     return [
         f"--kubeconfig={folder.component_kubeconfig('kube-controller-manager')}",
-        f"--controllers={','.join(CONTROLLERS)}",
+        f"--controllers={','.join(controllers)}",
         # The roles of the controllers are bound to their accounts, not to the manager's user.
         "--use-service-account-credentials=true",
         "--leader-elect=false",

@@ -6,15 +6,17 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.network import SandboxNetwork
 from sandbox.pki import KeyPair, write_private
 from sandbox.ports import KeptPorts
 
 
 @dataclass(frozen=True)
 class ClusterFolder:
-    """The files of one cluster below `root`."""
+    """The files of one cluster below `root`; with a `network` it has a node."""
 
     root: Path
+    network: SandboxNetwork | None = None
 
     @property
     def kubeconfig(self) -> Path:
@@ -25,6 +27,21 @@ class ClusterFolder:
     def etcd(self) -> Path:
         """Working folder of etcd and of the API server: the sockets between them are files in it."""
         return self.root / "etcd"
+
+    @property
+    def node(self) -> Path:
+        """Settings, credentials, images, pods' volumes and logs of the node."""
+        return self.root / "node"
+
+    @property
+    def dns(self) -> Path:
+        """Configuration of the DNS server."""
+        return self.root / "coredns"
+
+    @property
+    def hosts(self) -> Path:
+        """Names of the sandbox, which `sandbox.names` writes beside the cluster."""
+        return self.root.parent / "dns" / "hosts"
 
     @property
     def pki(self) -> Path:
@@ -43,13 +60,23 @@ class ClusterFolder:
 
     @property
     def ports(self) -> KeptPorts:
-        """The loopback ports of this cluster."""
+        """The ports of this cluster."""
         return KeptPorts(self.root / "ports.json")
+
+    @property
+    def address(self) -> str:
+        """Where the API server listens: a loopback address, unless the node and its pods are to reach it."""
+        return self.network.gateway if self.network else "127.0.0.1"
 
     @property
     def server(self) -> str:
         """URL of the API server."""
-        return f"https://127.0.0.1:{self.ports.get('kube-apiserver')}"
+        return f"https://{self.address}:{self.ports.get('kube-apiserver')}"
+
+    @property
+    def serving(self) -> KeyPair:
+        """With what the API server and the controllers show who they are."""
+        return self.pair("serving")
 
     def pair(self, name: str) -> KeyPair:
         """Certificate and key of that name."""

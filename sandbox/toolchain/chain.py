@@ -1,4 +1,4 @@
-"""Get tools: from PATH if the version fits, else the cache, else the official download, else a build from source."""
+"""Get tools: from PATH if the version fits, else the cache, else the official download, else from source or Debian."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 from sandbox.locks import exclusive
 from sandbox.report import LineReport, Report
-from sandbox.toolchain import cache, gobuild, on_path
+from sandbox.toolchain import cache, debian, gobuild, on_path
 from sandbox.toolchain.attempt import AttemptError
 from sandbox.toolchain.download import Downloads
-from sandbox.toolchain.tool import TOOLS, Tool
+from sandbox.toolchain.tool import TOOLS, GoProgram, Tool
 from stacks.errors import MachineError, Problem
 
 
@@ -63,38 +63,49 @@ def _obtain(missing: Sequence[Tool], report: Report) -> dict[str, Path]:
                 obtained[tool.name] = cache.install(tool, _downloads().fetch(tool, Path(folder), report))
             except AttemptError as error:
                 failures[tool.name].append(str(error))
-    modules: defaultdict[Path, list[Tool]] = defaultdict(list)
+    modules: defaultdict[Path, dict[str, GoProgram]] = defaultdict(dict)
     for tool in missing:
-        if tool.name not in obtained:
-            modules[tool.program.folder].append(tool)
-    if modules:
-        report.say("Not every tool can be downloaded here; building from source, which takes minutes, once")
-    for tools in modules.values():
+        if tool.name in obtained:
+            continue
+        if isinstance(tool.source, GoProgram):
+            modules[tool.source.folder][tool.name] = tool.source
+            continue
         with _scratch() as folder:
             try:
-                built = gobuild.build(tools, Path(folder), report)
+                files = debian.unpack(tool.name, tool.source, Path(folder), report)
+                obtained[tool.name] = cache.install(tool, files)
             except AttemptError as error:
-                for tool in tools:
-                    failures[tool.name].append(str(error))
+                failures[tool.name].append(str(error))
+    if modules:
+        report.say("Not every tool can be downloaded here; building from source, which takes minutes, once")
+    for programs in modules.values():
+        with _scratch() as folder:
+            try:
+                built = gobuild.build(programs, Path(folder), report)
+            except AttemptError as error:
+                for name in programs:
+                    failures[name].append(str(error))
                 continue
-            for tool in tools:
-                obtained[tool.name] = cache.install(tool, {tool.name: built[tool.name]})
+            for name in programs:
+                obtained[name] = cache.install(_tool(name), {name: built[name]})
     if lost := [tool for tool in missing if tool.name not in obtained]:
-        raise MachineError([_problem(tool, failures[tool.name], _ACTION) for tool in lost])
+        raise MachineError([_problem(tool, failures[tool.name], _action(tool)) for tool in lost])
     return obtained
 
 
-_ACTION = (
-    f"install Go {gobuild.MINIMUM_GO} or newer (https://go.dev/doc/install), or let this machine reach the download, "
-    "or put the tool on PATH; then run the command again"
-)
+def _action(tool: Tool) -> str:
+    if isinstance(tool.source, GoProgram):
+        install = f"install Go {gobuild.MINIMUM_GO} or newer (https://go.dev/doc/install)"
+    else:
+        install = f"install it (Debian, Ubuntu: `sudo apt install {tool.source.names[0]}`)"
+    return f"{install}, or let this machine reach the download, or put the tool on PATH; then run the command again"
 
 
 def _problem(tool: Tool, tried: Sequence[str], action: str) -> Problem:
     return Problem(
         path=f"tool {tool.name}",
         value="; ".join(tried),
-        rule=f"{tool.accepted} on PATH, or {tool.version} from its publisher or built from its Go module",
+        rule=f"{tool.accepted} on PATH, or from its publisher, its Go module or Debian",
         action=action,
     )
 

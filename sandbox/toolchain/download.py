@@ -41,13 +41,13 @@ class Downloads:
 
     def fetch(self, tool: Tool, folder: Path, report: Report) -> dict[str, Path]:
         """Download into `folder` and return the files to install by name. Raises AttemptError."""
-        machine = platform.machine()
-        arch = tool.release.architectures.get(machine)
-        if arch is None:
+        release, machine = tool.release, platform.machine()
+        arch = None if release is None else release.architectures.get(machine)
+        if release is None or arch is None:
             raise AttemptError(f"download: the publisher serves no {tool.name} for {machine}")
-        url = tool.release.url.format(version=tool.version, arch=arch)
+        url = release.url.format(version=tool.version, arch=arch)
         name = PurePosixPath(urlsplit(url).path).name
-        sums = self._text(tool.release.checksums.format(version=tool.version, arch=arch))
+        sums = self._text(release.checksums.format(version=tool.version, arch=arch))
         expected = expected_digest(sums, name)
         if expected is None:
             raise AttemptError(f"download: the publisher's checksums do not name {name}")
@@ -56,12 +56,14 @@ class Downloads:
         if found != expected:
             target.unlink()
             raise AttemptError(f"download: {url} has SHA-256 {found}, the publisher says {expected}")
-        if tool.release.members is None:
+        if release.members is None:
             return {tool.name: target}
-        return unpack(target, tool.release.members, folder)
+        return unpack(target, release.members, folder)
 
     def reachable(self, tool: Tool) -> bool:
         """Whether the publisher of that tool answers; nothing is downloaded."""
+        if tool.release is None:
+            return False
         arch = tool.release.architectures.get(platform.machine(), "")
         url = tool.release.checksums.format(version=tool.version, arch=arch)
         try:

@@ -6,13 +6,13 @@ import os
 import shutil
 import subprocess
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from sandbox.report import Report, Step
 from sandbox.toolchain.attempt import AttemptError
-from sandbox.toolchain.tool import Tool
+from sandbox.toolchain.tool import GoProgram
 from sandbox.toolchain.version import Version
 
 MINIMUM_GO: Final = Version(1, 21, 0)
@@ -40,20 +40,20 @@ def go_version() -> Version | None:
     return Version.first_in(answer.stdout.replace("go", "v", 1))
 
 
-def build(tools: Sequence[Tool], folder: Path, report: Report) -> dict[str, Path]:
-    """Build tools of one module in one run into `folder`; executables by tool name. Raises AttemptError."""
+def build(programs: Mapping[str, GoProgram], folder: Path, report: Report) -> dict[str, Path]:
+    """Build programs of one module in one run into `folder`; executables by tool name. Raises AttemptError."""
     version = go_version()
     if version is None or version < MINIMUM_GO:
         raise AttemptError(f"build: needs Go {MINIMUM_GO} or newer, found {version or 'none on PATH'}")
-    module = tools[0].program.folder
-    packages = [tool.program.package for tool in tools]
-    variables = {key: value for tool in tools for key, value in tool.program.variables.items()}
+    module = next(iter(programs.values())).folder
+    packages = [program.package for program in programs.values()]
+    variables = {key: value for program in programs.values() for key, value in program.variables.items()}
     linker = " ".join(["-s", "-w", *(f"-X {key}={value}" for key, value in variables.items())])
     command = ["go", "build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false", "-ldflags", linker]
-    label = f"Build {', '.join(tool.name for tool in tools)} from source"
+    label = f"Build {', '.join(programs)} from source"
     with report.step(label) as step:
         _run([*command, "-o", f"{folder}{os.sep}", *packages], module, step, _count(packages, module))
-    return {tool.name: folder / tool.program.built_name for tool in tools}
+    return {name: folder / program.built_name for name, program in programs.items()}
 
 
 def _count(packages: Sequence[str], module: Path) -> int:

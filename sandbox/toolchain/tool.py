@@ -40,8 +40,18 @@ class GoProgram:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DebianPackages:
+    """Where Debian and its kin have the same executable; unpacked into the cache, never installed on the machine."""
+
+    names: tuple[str, ...]
+    """The package and those of the shared libraries that a machine may lack."""
+    files: tuple[str, ...]
+    """Which of their files are kept (patterns of `fnmatch` on the path in the package), side by side."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tool:
-    """One executable."""
+    """One executable, with what it needs beside itself."""
 
     name: str
     version: Version
@@ -50,8 +60,10 @@ class Tool:
     """Versions on PATH that serve as well."""
     version_arguments: tuple[str, ...]
     """Arguments that make it print its version first of all versions."""
-    release: Release
-    program: GoProgram
+    release: Release | None
+    """None when the publisher offers no executable."""
+    source: GoProgram | DebianPackages
+    """Where it comes from when it cannot be downloaded."""
 
 
 def _kubernetes(name: str, *, accepted: Range, version_arguments: tuple[str, ...]) -> Tool:
@@ -67,7 +79,7 @@ def _kubernetes(name: str, *, accepted: Range, version_arguments: tuple[str, ...
             checksums=f"https://dl.k8s.io/release/v{{version}}/bin/linux/{{arch}}/{name}.sha256",
             architectures=_GO_NAMES,
         ),
-        program=GoProgram(
+        source=GoProgram(
             folder=_MODULES / "kubernetes",
             package=f"k8s.io/kubernetes/cmd/{name}",
             built_name=name,
@@ -98,7 +110,7 @@ _ALL: Final = (
             members="pulumi/*",
             architectures=_PULUMI_NAMES,
         ),
-        program=GoProgram(
+        source=GoProgram(
             folder=_MODULES / "pulumi",
             package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
             built_name="pulumi",
@@ -107,6 +119,9 @@ _ALL: Final = (
     ),
     _kubernetes("kube-apiserver", accepted=_SERVER, version_arguments=("--version",)),
     _kubernetes("kube-controller-manager", accepted=_SERVER, version_arguments=("--version",)),
+    _kubernetes("kube-scheduler", accepted=_SERVER, version_arguments=("--version",)),
+    _kubernetes("kube-proxy", accepted=_SERVER, version_arguments=("--version",)),
+    _kubernetes("kubelet", accepted=_SERVER, version_arguments=("--version",)),
     _kubernetes("kubectl", accepted=_CLIENT, version_arguments=("version", "--client")),
     Tool(
         name="etcd",
@@ -119,11 +134,100 @@ _ALL: Final = (
             members="etcd-v*-linux-*/etcd",
             architectures=_GO_NAMES,
         ),
-        program=GoProgram(
+        source=GoProgram(
             folder=_MODULES / "etcd",
             package="go.etcd.io/etcd/server/v3",
             built_name="server",
             variables={},
+        ),
+    ),
+    Tool(
+        name="coredns",
+        version=Version(1, 14, 7),
+        accepted=Range(Version(1, 11, 0), Version(2, 0, 0)),
+        version_arguments=("-version",),
+        release=Release(
+            url="https://github.com/coredns/coredns/releases/download/v{version}/coredns_{version}_linux_{arch}.tgz",
+            checksums="https://github.com/coredns/coredns/releases/download/v{version}/coredns_{version}_linux_{arch}.tgz.sha256",
+            members="coredns",
+            architectures=_GO_NAMES,
+        ),
+        # A main of our own, with the plugins that `sandbox.cluster.dns` names: all of them take minutes to build.
+        source=GoProgram(folder=_MODULES / "coredns", package=".", built_name="coredns", variables={}),
+    ),
+    Tool(
+        name="pause",
+        version=Version(1, 0, 0),
+        accepted=Range(Version(1, 0, 0), Version(2, 0, 0)),
+        version_arguments=("-v",),
+        # Kubernetes publishes its own in an image only.
+        release=None,
+        source=GoProgram(folder=_MODULES / "pause", package=".", built_name="pause", variables={}),
+    ),
+    Tool(
+        name="containerd",
+        version=Version(1, 7, 28),
+        accepted=Range(Version(1, 6, 0), Version(2, 0, 0)),
+        version_arguments=("--version",),
+        release=Release(
+            url="https://github.com/containerd/containerd/releases/download/v{version}/containerd-{version}-linux-{arch}.tar.gz",
+            checksums="https://github.com/containerd/containerd/releases/download/v{version}/containerd-{version}-linux-{arch}.tar.gz.sha256sum",
+            members="bin/*",
+            architectures=_GO_NAMES,
+        ),
+        source=DebianPackages(
+            names=("containerd",), files=("usr/bin/containerd", "usr/bin/containerd-shim-runc-v2", "usr/bin/ctr")
+        ),
+    ),
+    Tool(
+        name="runc",
+        version=Version(1, 3, 3),
+        accepted=Range(Version(1, 1, 0), Version(2, 0, 0)),
+        version_arguments=("--version",),
+        release=Release(
+            url="https://github.com/opencontainers/runc/releases/download/v{version}/runc.{arch}",
+            checksums="https://github.com/opencontainers/runc/releases/download/v{version}/runc.sha256sum",
+            architectures=_GO_NAMES,
+        ),
+        source=DebianPackages(names=("runc", "libseccomp2"), files=("usr/sbin/runc", "usr/lib/*/libseccomp.so.2")),
+    ),
+    Tool(
+        # One of the reference plug-ins of CNI, which come together; the others lie beside it.
+        name="host-local",
+        version=Version(1, 8, 0),
+        accepted=Range(Version(1, 1, 0), Version(2, 0, 0)),
+        version_arguments=("--version",),
+        release=Release(
+            url="https://github.com/containernetworking/plugins/releases/download/v{version}/cni-plugins-linux-{arch}-v{version}.tgz",
+            checksums="https://github.com/containernetworking/plugins/releases/download/v{version}/cni-plugins-linux-{arch}-v{version}.tgz.sha256",
+            members="./*",
+            architectures=_GO_NAMES,
+        ),
+        source=DebianPackages(
+            names=("containernetworking-plugins",),
+            files=("usr/lib/cni/bridge", "usr/lib/cni/host-local", "usr/lib/cni/loopback"),
+        ),
+    ),
+    Tool(
+        name="nft",
+        version=Version(1, 0, 6),
+        accepted=Range(Version(1, 0, 1), Version(2, 0, 0)),
+        version_arguments=("--version",),
+        # Its publisher offers the source only.
+        release=None,
+        source=DebianPackages(
+            names=(
+                "nftables",
+                "libnftables1",
+                "libnftnl11",
+                "libmnl0",
+                "libxtables12",
+                "libjansson4",
+                "libgmp10",
+                "libedit2",
+            ),
+            # By their sonames only: the loader asks for nothing else.
+            files=("usr/sbin/nft", "*lib/*/lib*.so.[0-9]", "*lib/*/lib*.so.[0-9][0-9]"),
         ),
     ),
     Tool(
@@ -137,7 +241,7 @@ _ALL: Final = (
             members="linux-*/helm",
             architectures=_GO_NAMES,
         ),
-        program=GoProgram(
+        source=GoProgram(
             folder=_MODULES / "helm",
             package="helm.sh/helm/v3/cmd/helm",
             built_name="helm",
@@ -155,7 +259,7 @@ _ALL: Final = (
             members="actionlint",
             architectures=_GO_NAMES,
         ),
-        program=GoProgram(
+        source=GoProgram(
             folder=_MODULES / "actionlint",
             package="github.com/rhysd/actionlint/cmd/actionlint",
             built_name="actionlint",

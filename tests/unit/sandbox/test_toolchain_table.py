@@ -3,39 +3,72 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 
 import pytest
 
 from sandbox.toolchain import TOOLS
-from sandbox.toolchain.tool import Tool
+from sandbox.toolchain.tool import DebianPackages, GoProgram, Release, Tool
 from sandbox.toolchain.version import Range, Version
 from stacks import versions
 
+OWN_PROGRAMS = {"coredns": "github.com/coredns/coredns", "pause": None}
+"""Programs of ours, which lie beside their go.mod -> the module whose version they have, if it is not their own."""
+
+BUILT = {name: tool.source for name, tool in TOOLS.items() if isinstance(tool.source, GoProgram)}
+UNPACKED = {name: tool.source for name, tool in TOOLS.items() if isinstance(tool.source, DebianPackages)}
+RELEASED = {name: tool.release for name, tool in TOOLS.items() if tool.release is not None}
+
 ALL = pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS)
+PINNED = pytest.mark.parametrize("name", sorted(BUILT.keys() - {"pause"}))
 
 
 def test_the_table_is_not_empty() -> None:
     cluster = {"etcd", "kube-apiserver", "kube-controller-manager", "kubectl"}
-    assert {"pulumi", "helm", "actionlint", *cluster} == TOOLS.keys()
+    node = {"kube-scheduler", "coredns", "containerd", "runc", "host-local", "nft", "kubelet", "kube-proxy", "pause"}
+    assert {"pulumi", "helm", "actionlint", *cluster, *node} == TOOLS.keys()
 
 
-@ALL
-def test_a_build_gives_the_version_that_the_table_promises(tool: Tool) -> None:
-    pinned = (tool.program.folder / "go.mod").read_text()
+@PINNED
+def test_a_build_gives_the_version_that_the_table_promises(name: str) -> None:
+    package = OWN_PROGRAMS.get(name) or BUILT[name].package
+    pinned = (BUILT[name].folder / "go.mod").read_text().replace("require ", "\t")
     modules = [line.split()[:2] for line in pinned.splitlines() if line.startswith("\t")]
-    containing = [found for module, *found in modules if f"{tool.program.package}/".startswith(f"{module}/") and found]
-    assert containing == [[f"v{tool.version}"]]
+    containing = [found for module, *found in modules if f"{package}/".startswith(f"{module}/") and found]
+    assert containing == [[f"v{TOOLS[name].version}"]]
 
 
-@ALL
-def test_every_module_of_a_build_is_pinned_by_a_digest(tool: Tool) -> None:
-    assert f"v{tool.version} h1:" in (tool.program.folder / "go.sum").read_text()
+@PINNED
+def test_every_module_of_a_build_is_pinned_by_a_digest(name: str) -> None:
+    assert f"v{TOOLS[name].version} h1:" in (BUILT[name].folder / "go.sum").read_text()
 
 
-@ALL
-def test_go_mod_keeps_what_the_program_needs(tool: Tool) -> None:
-    assert tool.program.package in (tool.program.folder / "go.mod").read_text().split()
+@PINNED
+def test_go_mod_keeps_what_the_program_needs(name: str) -> None:
+    package = OWN_PROGRAMS.get(name) or BUILT[name].package
+    assert package in (BUILT[name].folder / "go.mod").read_text().split()
+
+
+def test_our_own_program_depends_on_nothing_and_says_the_version_of_the_table() -> None:
+    folder = BUILT["pause"].folder
+    assert "require" not in (folder / "go.mod").read_text()
+    assert f'"v{TOOLS["pause"].version}"' in (folder / "main.go").read_text()
+
+
+def test_the_dns_server_has_the_plug_ins_that_its_configuration_uses_and_no_other() -> None:
+    program = (BUILT["coredns"].folder / "main.go").read_text()
+    built_in = set(re.findall(r'"github.com/coredns/coredns/plugin/(\w+)"', program))
+    assert built_in == {"bind", "cache", "errors", "forward", "hosts", "kubernetes", "ready", "template"}
+    ordered = re.search(r"Directives = \[\]string\{(.*?)\}", program, re.DOTALL)
+    assert ordered is not None
+    assert set(re.findall(r'"(\w+)"', ordered[1])) == built_in
+
+
+@pytest.mark.parametrize("name", UNPACKED)
+def test_a_debian_package_is_searched_for_the_tool_itself(name: str) -> None:
+    """Else what is unpacked has no executable, on a machine that cannot download it."""
+    assert any(pattern.endswith((f"bin/{name}", f"cni/{name}")) for pattern in UNPACKED[name].files)
 
 
 @ALL
@@ -43,23 +76,24 @@ def test_the_version_that_is_fetched_would_also_be_accepted_on_path(tool: Tool) 
     assert tool.version in tool.accepted
 
 
-@ALL
-def test_the_linker_sets_the_version_of_the_table(tool: Tool) -> None:
-    full = {value for name, value in tool.program.variables.items() if name.lower().endswith(".version")}
-    full |= {value for name, value in tool.program.variables.items() if name.endswith(".gitVersion")}
-    assert full <= {f"v{tool.version}"}
+@PINNED
+def test_the_linker_sets_the_version_of_the_table(name: str) -> None:
+    variables = BUILT[name].variables
+    full = {value for key, value in variables.items() if key.lower().endswith((".version", ".gitversion"))}
+    assert full <= {f"v{TOOLS[name].version}"}
 
 
-@ALL
-def test_downloads_come_by_https_for_both_machines(tool: Tool) -> None:
-    assert tool.release.architectures.keys() == {"x86_64", "aarch64"}
-    for template in (tool.release.url, tool.release.checksums):
+@pytest.mark.parametrize("name", RELEASED)
+def test_downloads_come_by_https_for_both_machines(name: str) -> None:
+    release: Release = RELEASED[name]
+    assert release.architectures.keys() == {"x86_64", "aarch64"}
+    for template in (release.url, release.checksums):
         assert template.startswith("https://")
-        assert str(tool.version) in template.format(version=tool.version, arch="amd64")
+        assert str(TOOLS[name].version) in template.format(version=TOOLS[name].version, arch="amd64")
 
 
 def test_the_cluster_has_the_version_that_stacks_say() -> None:
-    servers = [TOOLS[name].version for name in ("kube-apiserver", "kube-controller-manager", "kubectl")]
+    servers = [tool.version for name, tool in TOOLS.items() if name.startswith("kube")]
     assert {f"{version.major}.{version.minor}" for version in servers} == {versions.KUBERNETES}
     assert len(set(servers)) == 1
 
@@ -95,13 +129,16 @@ def test_versions_are_compared_as_numbers() -> None:
 
 def test_go_knows_no_other_replacement_than_the_ones_committed() -> None:
     """A replacement that points to a folder would build what is on this machine."""
-    for folder in {tool.program.folder for tool in TOOLS.values()}:
+    for folder in {program.folder for program in BUILT.values()}:
         lines = (folder / "go.mod").read_text().splitlines()
         targets = [line.split("=>")[1].split() for line in lines if "=>" in line]
         assert all(len(target) == 2 and target[1].startswith("v") for target in targets), json.dumps(targets)
 
 
 def test_the_modules_are_under_version_control() -> None:
-    for folder in {tool.program.folder for tool in TOOLS.values()}:
-        listed = subprocess.run(["git", "ls-files", "."], cwd=folder, capture_output=True, text=True, check=True)
-        assert listed.stdout.split() == ["go.mod", "go.sum"]
+    for name, program in BUILT.items():
+        listed = subprocess.run(
+            ["git", "ls-files", "."], cwd=program.folder, capture_output=True, text=True, check=True
+        )
+        sums = [] if name == "pause" else ["go.sum"]
+        assert listed.stdout.split() == ["go.mod", *sums, *(["main.go"] if name in OWN_PROGRAMS else [])]

@@ -1,0 +1,3 @@
+module ariel.dev/toolchain/pause
+
+go 1.26.0
