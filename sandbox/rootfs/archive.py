@@ -23,6 +23,8 @@ LAYER_TYPE: Final = "application/vnd.oci.image.layer.v1.tar"
 _MANIFEST_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG_TYPE: Final = "application/vnd.oci.image.config.v1+json"
 _BLOBS: Final = "blobs/sha256"
+_DESCRIPTOR: Final = "blob.json"
+"""File in a layer's folder: digest and size of its blob."""
 _OPAQUE: Final = "trusted.overlay.opaque"
 
 
@@ -39,56 +41,60 @@ def config(image: Definition, version_tag: str, diff_ids: Sequence[str]) -> dict
             "WorkingDir": image.folder,
             "Labels": {**image.labels, "org.opencontainers.image.version": version_tag},
         },
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in diff_ids]},
+        "rootfs": {"type": "layers", "diff_ids": list(diff_ids)},
     }
 
 
-def write(image: Definition, version_tag: str, reference: str, top: Layer, target: Path) -> None:
-    """Write the archive of a built image; its name inside is `reference`."""
-    blobs = [blob(layer) for layer in reversed(top.stack())]
-    described = [{"mediaType": LAYER_TYPE, **_described(file)} for file in blobs]
-    settings = _json(config(image, version_tag, [file.stem for file in blobs]))
-    manifest = _json(
-        {
-            "schemaVersion": 2,
-            "mediaType": _MANIFEST_TYPE,
-            "config": {"mediaType": _CONFIG_TYPE, **_described_bytes(settings)},
-            "layers": described,
-        }
-    )
-    index = {
-        "schemaVersion": 2,
-        "manifests": [
-            {
-                "mediaType": _MANIFEST_TYPE,
-                **_described_bytes(manifest),
-                "platform": {"architecture": architecture(), "os": "linux"},
-                "annotations": {
-                    "io.containerd.image.name": reference,
-                    "org.opencontainers.image.ref.name": version_tag,
-                },
-            }
-        ],
-    }
+def write(
+    target: Path, image: Definition, *, version_tag: str, reference: str, layers: Sequence[Layer], held: int
+) -> None:
+    """Write the archive of an image of built layers, the bottom one first; its name inside is `reference`.
+
+    Only the blobs of the upper `held` layers are in it. A node takes it if it has the others of another image.
+    """
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as archive:
-        _add(archive, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
-        _add(archive, "index.json", _json(index))
+        for layer in layers[len(layers) - held :]:
+            _add_layer(archive, layer, target.with_name("layer"))
+        described = [_read(layer) for layer in layers]
+        settings = _json(config(image, version_tag, [each["digest"] for each in described]))
+        manifest = _json(
+            {
+                "schemaVersion": 2,
+                "mediaType": _MANIFEST_TYPE,
+                "config": {"mediaType": _CONFIG_TYPE, **_descriptor(settings)},
+                "layers": [{"mediaType": LAYER_TYPE, **each} for each in described],
+            }
+        )
         for content in (manifest, settings):
-            _add(archive, f"{_BLOBS}/{_sha256(content)}", content)
-        for file in blobs:
-            archive.add(file, f"{_BLOBS}/{file.stem}")
+            _add(archive, f"{_BLOBS}/{hashlib.sha256(content).hexdigest()}", content)
+        _add(archive, "index.json", _json(_index(manifest, version_tag, reference)))
+        _add(archive, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
 
 
-def blob(layer: Layer) -> Path:
-    """The layer as `<SHA-256>.tar`, written beside its tree once."""
-    known = list(layer.folder.glob("[0-9a-f]*.tar"))
-    if known:
-        return known[0]
-    partial = layer.folder / ".partial"
-    write_tree(layer.root, partial)
-    with partial.open("rb") as file:
+def _index(manifest: bytes, version_tag: str, reference: str) -> dict[str, Any]:
+    described = {
+        "mediaType": _MANIFEST_TYPE,
+        **_descriptor(manifest),
+        "platform": {"architecture": architecture(), "os": "linux"},
+        "annotations": {"io.containerd.image.name": reference, "org.opencontainers.image.ref.name": version_tag},
+    }
+    return {"schemaVersion": 2, "manifests": [described]}
+
+
+def _add_layer(archive: tarfile.TarFile, layer: Layer, scratch: Path) -> None:
+    """Add the layer's blob and keep its descriptor, for archives that go without the blob."""
+    write_tree(layer.root, scratch)
+    with scratch.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return partial.rename(layer.folder / f"{digest}.tar")
+    archive.add(scratch, f"{_BLOBS}/{digest}")
+    descriptor = {"digest": f"sha256:{digest}", "size": scratch.stat().st_size}
+    (layer.folder / _DESCRIPTOR).write_bytes(_json(descriptor))
+    scratch.unlink()
+
+
+def _read(layer: Layer) -> dict[str, Any]:
+    descriptor: dict[str, Any] = json.loads((layer.folder / _DESCRIPTOR).read_bytes())
+    return descriptor
 
 
 def write_tree(root: Path, target: Path) -> None:
@@ -150,16 +156,8 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     archive.addfile(member, io.BytesIO(content))
 
 
-def _described(file: Path) -> dict[str, Any]:
-    return {"digest": f"sha256:{file.stem}", "size": file.stat().st_size}
-
-
-def _described_bytes(content: bytes) -> dict[str, Any]:
-    return {"digest": f"sha256:{_sha256(content)}", "size": len(content)}
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _descriptor(content: bytes) -> dict[str, Any]:
+    return {"digest": f"sha256:{hashlib.sha256(content).hexdigest()}", "size": len(content)}
 
 
 def _json(document: Any) -> bytes:

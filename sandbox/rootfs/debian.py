@@ -42,7 +42,12 @@ echo localhost > /etc/hostname
 
 
 def with_packages(
-    name: str, packages: Sequence[str], *, then: str = "", inputs: Mapping[str, Path] | None = None
+    name: str,
+    packages: Sequence[str],
+    *,
+    then: str = "",
+    inputs: Mapping[str, Path] | None = None,
+    tools: Mapping[str, Path] | None = None,
 ) -> Layer:
     """A layer that installs packages, without starting any service, and then runs a script."""
     install = f"apt update\napt install {shlex.join(packages)}" if packages else ":"
@@ -53,4 +58,4 @@ apt() {{ apt-get -q -y -o APT::Sandbox::User=root -o Acquire::Languages=none -o 
 rm -f /usr/sbin/policy-rc.d
 rm -rf /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/log/*.log /var/log/apt /var/cache/apt/*.bin /var/cache/ldconfig
 {then}"""
-    return Layer(name=name, script=script, below=BASE, inputs=inputs or {})
+    return Layer(name=name, script=script, below=BASE, inputs=inputs or {}, tools=tools or {})

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import os
+import shutil
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +23,8 @@ from sandbox.rootfs.layers import Layer, building, ensure_layer, folder, partial
 
 HOST: Final = "localhost"
 """In the names inside the archives; whoever imports one gives it the name that the pods use as well."""
-KEPT: Final = 3
-"""Archives of each image that stay: two checkouts may share the cache, and a step back should be quick."""
+UNUSED_DAYS: Final = 14
+"""After which layers and archives that nothing has asked for are removed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,8 @@ class BuiltImage:
     """Relative to a registry."""
     version_tag: str
     archive: Path
+    foundation: BuiltImage | None = None
+    """An image that must be in the node first: `archive` holds only the layers above it, so that it is small."""
 
     @property
     def reference(self) -> str:
@@ -42,35 +47,86 @@ class BuiltImage:
 
 def ensure_images(report: Report) -> dict[str, BuiltImage]:
     """All images by name, built as far as they are missing. Raises MachineError."""
-    return {name: _ensure(image, report) for name, image in load_all().items()}
+    images = {name: _image(image) for name, image in load_all().items()}
+    for image in images.values():
+        if image.below:
+            _ensure(image.below, report)
+        _ensure(image, report)
+    with building(report):
+        _remove_unused()
+    return {name: image.built for name, image in images.items()}
 
 
-def _ensure(image: Definition, report: Report) -> BuiltImage:
-    top = recipes.layers(image, report)
-    built = _described(image, top)
-    if not built.archive.exists():
-        require_root()
-        with building(report):
-            ensure_layer(top, report)
-            with report.step(f"Write image {image.name}"):
-                _write(image, top, built)
-    return built
+def planned() -> dict[str, BuiltImage]:
+    """What `ensure_images` returns; an archive may be missing."""
+    return {name: _image(image).built for name, image in load_all().items()}
 
 
-def _described(image: Definition, top: Layer) -> BuiltImage:
+@dataclass(frozen=True, kw_only=True)
+class _Image:
+    """How an image is made; `below` is what its foundation is made of."""
+
+    definition: Definition
+    top: Layer
+    built: BuiltImage
+    below: _Image | None = None
+
+
+def _image(image: Definition) -> _Image:
+    top = recipes.layers(image)
+    if image.python is None or top.below is None:
+        return _Image(definition=image, top=top, built=_described(image, top, suffix=""))
+    below = _Image(definition=image, top=top.below, built=_described(image, top.below, suffix="-foundation"))
+    built = replace(_described(image, top, suffix=""), foundation=below.built)
+    return _Image(definition=image, top=top, built=built, below=below)
+
+
+def _described(image: Definition, top: Layer, *, suffix: str) -> BuiltImage:
     decides = [top.key, archive.config(image, "", []), archive.LAYER_TYPE]
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
-    version_tag = f"{image.debian.version}-{digest}"
+    name, version_tag = f"{image.name}{suffix}", f"{image.debian.version}-{digest}"
     return BuiltImage(
-        name=image.name,
-        repository=image.repository,
+        name=name,
+        repository=f"{image.repository}{suffix}",
         version_tag=version_tag,
-        archive=folder() / "images" / image.name / version_tag / "image.tar",
+        archive=folder() / "images" / f"{name}-{version_tag}" / "image.tar",
     )
 
 
-def _write(image: Definition, top: Layer, built: BuiltImage) -> None:
-    if built.archive.exists():
-        return
-    with partial_folder(built.archive.parent) as partial:
-        archive.write(image, built.version_tag, built.reference, top, partial / built.archive.name)
+def _ensure(image: _Image, report: Report) -> None:
+    if not image.built.archive.exists():
+        require_root()
+        recipes.prepare(image.definition, report)
+        with building(report):
+            ensure_layer(image.top, report)
+            if not image.built.archive.exists():
+                _write(image, report)
+    # The time of the last use, by which `_remove_unused` goes.
+    for used in (image.built.archive.parent, *(layer.folder for layer in image.top.stack() if layer.folder.exists())):
+        os.utime(used)
+
+
+def _write(image: _Image, report: Report) -> None:
+    """Above a foundation the archive holds the top layer alone."""
+    built, layers = image.built, image.top.stack()[::-1]
+    held = 1 if image.below else len(layers)
+    with (
+        report.step(f"Write image {built.name}"),
+        partial_folder(built.archive.parent) as partial,
+    ):
+        archive.write(
+            partial / built.archive.name,
+            image.definition,
+            version_tag=built.version_tag,
+            reference=built.reference,
+            layers=layers,
+            held=held,
+        )
+
+
+def _remove_unused() -> None:
+    """Remove layers and archives of earlier content. Needs the lock."""
+    oldest = time.time() - UNUSED_DAYS * 24 * 3600
+    for kept in (*folder().glob("layers/*"), *folder().glob("images/*")):
+        if kept.stat().st_mtime < oldest:
+            shutil.rmtree(kept)

@@ -14,11 +14,10 @@ from typing import Final, TypedDict
 import uv
 
 from sandbox.report import Report
-from sandbox.rootfs import debian
+from sandbox.rootfs import debian, statsd
 from sandbox.rootfs.chroot import INPUTS
 from sandbox.rootfs.definition import Definition, Python
 from sandbox.rootfs.layers import Layer, folder
-from sandbox.rootfs.statsd import statsd_exporter
 
 PYTHON: Final = "python3.13"
 
@@ -30,15 +29,21 @@ _INDEX_VARIABLES: Final = ("UV_INDEX", "UV_DEFAULT_INDEX", "http_proxy", "https_
 _CERTIFICATES: Final = "SSL_CERT_FILE"
 
 
-def layers(image: Definition, report: Report) -> Layer:
-    """The top layer of the image; those below hang on it. Raises MachineError when a program cannot be had."""
-    top = _system(image, report)
+def prepare(image: Definition, report: Report) -> None:
+    """Make what the layers' scripts need of this machine. Raises MachineError."""
+    if image.debian.tool:
+        statsd.ensure(report)
+
+
+def layers(image: Definition) -> Layer:
+    """The top layer of the image; those below hang on it. Nothing is built."""
+    top = _system(image)
     if image.python is None:
         return top
     return _own_package(image, image.python, _python_packages(image, image.python, top))
 
 
-def _system(image: Definition, report: Report) -> Layer:
+def _system(image: Definition) -> Layer:
     """Debian's packages, the user, and single files."""
     user, home = image.user, shlex.quote(image.user.home)
     lines = [
@@ -49,12 +54,13 @@ def _system(image: Definition, report: Report) -> Layer:
         *(f"install -m 755 {INPUTS}/{name} {path}" for path, name in image.files.items()),
     ]
     inputs = {name: image.home / name for name in image.files.values()}
+    tools: dict[str, Path] = {}
     if image.debian.tool:
-        inputs[image.debian.tool] = statsd_exporter(report)
+        inputs["module"] = statsd.PROGRAM.folder
+        tools[image.debian.tool] = statsd.executable()
         lines.append(f"install -m 755 {INPUTS}/{image.debian.tool} {image.entrypoint[0]}")
-    return debian.with_packages(
-        image.name, sorted({*image.packages, *image.debian.packages}), then="\n".join(lines), inputs=inputs
-    )
+    packages = sorted({*image.packages, *image.debian.packages})
+    return debian.with_packages(image.name, packages, then="\n".join(lines), inputs=inputs, tools=tools)
 
 
 def _python_packages(image: Definition, python: Python, below: Layer) -> Layer:

@@ -22,15 +22,19 @@ PROGRAM: Final = GoProgram(
 )
 
 
-def statsd_exporter(report: Report) -> Path:
-    """The executable in the cache, built where it is missing. Raises MachineError."""
-    home = folder() / "programs" / f"{_NAME}-{_VERSION}-{content_digest(PROGRAM.folder)[:12]}"
+def executable() -> Path:
+    """Where the program is once it is built; another go.sum makes it another place."""
+    return folder() / "programs" / f"{_NAME}-{_VERSION}-{content_digest(PROGRAM.folder)[:12]}" / _NAME
+
+
+def ensure(report: Report) -> None:
+    """Build the program where it is missing. Raises MachineError."""
+    home = executable().parent
     if not home.exists():
         with building(report):
             if not home.exists():
                 with partial_folder(home) as partial:
                     _build(partial, report)
-    return home / _NAME
 
 
 def _build(target: Path, report: Report) -> None:
