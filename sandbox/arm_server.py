@@ -1,18 +1,26 @@
-"""The process of the emulated Azure Resource Manager (`sandbox.arm`): its port, its token, its life."""
+"""The process of the emulated Azure (`sandbox.arm`): its port, its token, its life.
+
+It is ARM on a loopback port and, for a sandbox with a node, also Azure's public host names on the network's address.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import secrets
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
 import httpx
 
 from sandbox import ports
+from sandbox.blob.azurite import Azurite
+from sandbox.blob.install import install
+from sandbox.network import SandboxNetwork
 from sandbox.paths import REPOSITORY, SandboxPaths
 from sandbox.pki import write_private
 from sandbox.ports import KeptPorts
@@ -30,9 +38,9 @@ _NAME: Final = "arm"
 
 
 def _code() -> str:
-    """Digest of the service's own code: an old process would not know the types and roles of a newer checkout."""
+    """Digest of the sandbox's own code: an old process would not know the types and roles of a newer checkout."""
     digest = hashlib.sha256()
-    for file in sorted((REPOSITORY / "sandbox" / "arm").rglob("*.py")):
+    for file in sorted((REPOSITORY / "sandbox").rglob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
@@ -47,7 +55,7 @@ class ArmServer:
 
     @property
     def _served(self) -> Path:
-        """Names the code that the running process was started from."""
+        """Names the code that the running process was started from, and what it was asked to serve."""
         return self._paths.records / f"{_NAME}.code"
 
     @property
@@ -63,27 +71,41 @@ class ArmServer:
             write_private(file, secrets.token_urlsafe(32).encode())
         return file.read_text()
 
-    def launch(self, *, issuer: str, kubeconfig: Path, report: Report) -> None:
+    def launch(
+        self,
+        *,
+        issuer: str,
+        kubeconfig: Path,
+        report: Report,
+        network: SandboxNetwork | None = None,
+        git_hosts: Collection[str] = (),
+    ) -> None:
         """Start the process if it does not run; `wait` tells when it answers.
 
-        `issuer` and `kubeconfig` are those of the cluster, which need not run yet.
+        `issuer` and `kubeconfig` are those of the cluster, which need not run yet. With `network`, Azure's public host
+        names, and `git_hosts` for the repositories in the sandbox's `git` folder, are served by HTTPS on its address
+        `services`, which need not be there yet. Raises MachineError when the blob storage cannot be installed.
         """
-        code = _code()
+        port = self._ports.get(_NAME)
+        asked = ["--operation-seconds", str(OPERATION_SECONDS)]
+        asked += ["--oidc-issuer", issuer, "--cluster-kubeconfig", str(kubeconfig)]
+        if network is not None:
+            asked += ["--public", network.services, "--sandbox", str(self._paths.root)]
+            asked += ["--azurite", str(install(report))]
+            asked += [argument for host in sorted(git_hosts) for argument in ("--git-host", host)]
+        served = json.dumps([_code(), *asked])
         if self.process.running():
-            if self._served.exists() and self._served.read_text() == code:
+            if self._served.exists() and self._served.read_text() == served:
                 return
             report.say("The emulated Azure has changed with this checkout; starting it anew on its data")
-            self.stop()
-        port = self._ports.get(_NAME)
+            self.process.stop(_STOP_SECONDS)
         if ports.busy(port):
             chosen = self._ports.choose(_NAME)
             report.say(
                 f"Port {port} of the emulated Azure is taken by {ports.holder(port)}; using {chosen} from now on"
             )
             port = chosen
-        command = [sys.executable, "-m", "sandbox.arm", "--state", str(self._paths.arm), "--port", str(port)]
-        command += ["--operation-seconds", str(OPERATION_SECONDS)]
-        command += ["--oidc-issuer", issuer, "--cluster-kubeconfig", str(kubeconfig)]
+        command = [sys.executable, "-m", "sandbox.arm", "--state", str(self._paths.arm), "--port", str(port), *asked]
         environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self._paths.root),
@@ -92,7 +114,7 @@ class ArmServer:
             "ARIEL_ARM_TOKEN": self.token,
         }
         self.process.start(command, folder=self._paths.root, environment=environment)
-        self._served.write_text(code)
+        self._served.write_text(served)
 
     def wait(self, report: Report) -> None:
         """Return when it answers. Raises MachineError when it ended or does not answer in time."""
@@ -123,8 +145,9 @@ class ArmServer:
         return answer.status_code == httpx.codes.OK
 
     def stop(self) -> None:
-        """End the process; its state stays on disk."""
+        """End the process and the blob storage behind it; their state stays on disk."""
         self.process.stop(_STOP_SECONDS)
+        Azurite(self._paths.root).stop()
 
     def _failure(self, what: str) -> MachineError:
         problem = Problem(
