@@ -47,14 +47,10 @@ class BuiltImage:
 
 def ensure_images(report: Report) -> dict[str, BuiltImage]:
     """All images by name, built as far as they are missing. Raises MachineError."""
-    images = {name: _image(image) for name, image in load_all().items()}
-    for image in images.values():
-        if image.below:
-            _ensure(image.below, report)
-        _ensure(image, report)
+    built = {name: _ensure(image, report) for name, image in load_all().items()}
     with building(report):
         _remove_unused()
-    return {name: image.built for name, image in images.items()}
+    return built
 
 
 def planned() -> dict[str, BuiltImage]:
@@ -93,10 +89,20 @@ def _described(image: Definition, top: Layer, *, suffix: str) -> BuiltImage:
     )
 
 
-def _ensure(image: _Image, report: Report) -> None:
+def _ensure(definition: Definition, report: Report) -> BuiltImage:
+    recipes.prepare(definition, report)
+    below = _image(definition).below
+    if below:
+        _ensure_archive(below, report)
+    # Described only now: the foundation takes minutes, and the package above it may be edited meanwhile.
+    image = _image(definition)
+    _ensure_archive(image, report)
+    return image.built
+
+
+def _ensure_archive(image: _Image, report: Report) -> None:
     if not image.built.archive.exists():
         require_root()
-        recipes.prepare(image.definition, report)
         with building(report):
             ensure_layer(image.top, report)
             if not image.built.archive.exists():

@@ -102,7 +102,7 @@ def ensure_layer(layer: Layer, report: Report) -> None:
             try:
                 _build(missing, partial)
                 if replace(missing).key != missing.key:
-                    raise chroot.ScriptError("an input changed meanwhile; once more, then")
+                    raise _changed(missing)
             except chroot.ScriptError as error:
                 raise _failed(missing, str(error)) from error
 
@@ -193,6 +193,19 @@ def _failed(layer: Layer, output: str) -> MachineError:
                 value=f"its script failed:\n{lines}",
                 rule="Debian's and Python's package registries must be reachable, and the disk have room",
                 action="see the last lines above, mend the cause, then run the same command again",
+            )
+        ]
+    )
+
+
+def _changed(layer: Layer) -> MachineError:
+    return MachineError(
+        [
+            Problem(
+                path=f"layer {layer.name}",
+                value=f"one of {', '.join(layer.inputs)} changed while it was built",
+                rule="a layer's name says what is in it",
+                action="run the same command again",
             )
         ]
     )
