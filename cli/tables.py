@@ -49,8 +49,12 @@ def of_components(components: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def of_tenants(tenants: Sequence[Mapping[str, Any]]) -> Table:
-    rows = [(tenant["slug"], tenant["namespace"], str(tenant["last_run"] or "-")) for tenant in tenants]
-    return table("tenants", ("tenant", "namespace", "last run"), rows)
+    rows = [(tenant["slug"], tenant["namespace"], *_of_run(tenant["last_run"])) for tenant in tenants]
+    return table("tenants", ("tenant", "namespace", "last run", "state", "at"), rows)
+
+
+def _of_run(run: Mapping[str, str] | None) -> tuple[str, str, str]:
+    return (run["dag_id"], run["state"], run["at"]) if run else ("-", "-", "-")
 
 
 def next_steps(session: Session) -> str:

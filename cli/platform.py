@@ -1,0 +1,163 @@
+"""What the running Airflow says, asked by its public REST API as its administrator (SimpleAuthManager, sandbox only).
+
+Owns sign-in, the last runs of a team, and starting a run. How the API is reached is the caller's: in the sandbox by the
+ingress on this machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from components.airflow_values import ADMIN_SECRET, PASSWORDS_FILE
+from sandbox.plugins.failures import PluginError
+from sandbox.plugins.kubernetes import kubeconfig
+from sandbox.plugins.kubernetes.transport import ApiServer
+from stacks.errors import ArielError, Problem
+
+ADMINISTRATOR: Final = "admin"
+FINISHED: Final = frozenset(("success", "failed"))
+"""States that a DAG run does not leave by itself."""
+
+RUN_SECONDS: Final = 300
+_ANSWER_SECONDS: Final = 20
+_POLL_SECONDS: Final = 0.5
+_PARTS: Final = {"metadatabase": "airflow database", "scheduler": "airflow scheduler"}
+"""Part in the API's health report -> name for people. DAG processors and triggerers are the tenants'."""
+
+
+class PlatformError(ArielError):
+    """Airflow does not answer, refuses, or a run failed: the platform engineer reads the reason and acts."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One DAG run. `at` (ISO 8601, UTC) is when it ended, else began, else was due."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    at: str
+
+    @classmethod
+    def of(cls, answer: dict[str, Any]) -> Run:
+        at = answer["end_date"] or answer["start_date"] or answer["run_after"]
+        return cls(answer["dag_id"], answer["dag_run_id"], answer["state"], at)
+
+    def as_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+class Platform:
+    """Airflow's API at `https://127.0.0.1:<port>`, asked for under `host`.
+
+    `authority` is the certificate that verifies the ingress; `password` is called when the first question needs it.
+    """
+
+    def __init__(self, host: str, port: int, authority: Path, password: Callable[[], str]) -> None:
+        self._password = password
+        self._address = f"https://127.0.0.1:{port}"
+        self._client = httpx.Client(
+            base_url=self._address,
+            headers={"Host": f"{host}:{port}"},
+            verify=ssl.create_default_context(cafile=authority),
+            timeout=_ANSWER_SECONDS,
+            trust_env=False,
+        )
+
+    def components(self) -> dict[str, bool]:
+        """Name -> whether it works. An API server that does not answer is all there is to say."""
+        api = "airflow api-server"
+        try:
+            health = self._call("GET", "/api/v2/monitor/health", signed=False)
+        except PlatformError:
+            return {api: False}
+        parts = {name: (health.get(part) or {}).get("status") == "healthy" for part, name in _PARTS.items()}
+        return {api: True, **parts}
+
+    def last_run(self, slug: str) -> Run | None:
+        """The latest run of the team's DAGs, whose ids begin with its slug; None before the first."""
+        query = {"dag_id_prefix_pattern": f"{slug}.", "order_by": "-run_after", "limit": 1}
+        runs = self._call("GET", "/api/v2/dags/~/dagRuns", query=query)["dag_runs"]
+        return Run.of(runs[0]) if runs else None
+
+    def last_runs(self, slugs: Iterable[str]) -> dict[str, Run | None]:
+        return {slug: self.last_run(slug) for slug in slugs}
+
+    def trigger(self, dag_id: str, seconds: float = RUN_SECONDS) -> Run:
+        """Start a run and return it once it has ended. Raises PlatformError when it did not succeed in that time.
+
+        The time includes that until the DAG is known: its processor may not have parsed it yet.
+        """
+        deadline = time.monotonic() + seconds
+        while self._call("GET", f"/api/v2/dags/{dag_id}", absent={}).get("is_paused") is None:
+            self._pause(deadline, f"DAG {dag_id}", "not parsed yet")
+        self._call("PATCH", f"/api/v2/dags/{dag_id}", body={"is_paused": False})
+        run = Run.of(self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body={"logical_date": None}))
+        where = f"run {run.run_id} of {dag_id}"
+        while run.state not in FINISHED:
+            self._pause(deadline, where, run.state)
+            run = Run.of(self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run.run_id}"))
+        if run.state != "success":
+            raise _error(where, run.state, "it succeeds", f"read the logs of its tasks, {self._address}/dags/{dag_id}")
+        return run
+
+    def _pause(self, deadline: float, what: str, state: str) -> None:
+        if time.monotonic() >= deadline:
+            raise _error(what, state, "it is done in the given time", "see `ariel status` and the pods of its tenant")
+        time.sleep(_POLL_SECONDS)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, Any] | None = None,
+        body: Any = None,
+        absent: dict[str, Any] | None = None,
+        signed: bool = True,
+    ) -> dict[str, Any]:
+        """The decoded answer; `absent` is the answer where there is no such thing."""
+        if signed and "Authorization" not in self._client.headers:
+            credentials = {"username": ADMINISTRATOR, "password": self._password()}
+            token = self._call("POST", "/auth/token", body=credentials, signed=False)["access_token"]
+            self._client.headers["Authorization"] = f"Bearer {token}"
+        try:
+            answer = self._client.request(method, path, params=query, json=body)
+        except httpx.TransportError as failure:
+            raise _unanswered(f"{self._address}{path}", str(failure)) from None
+        if answer.status_code == httpx.codes.NOT_FOUND and absent is not None:
+            return absent
+        if answer.is_error:
+            # The request is not repeated here: the first one holds the password.
+            raise _unanswered(f"{self._address}{path}", f"{answer.status_code}: {answer.text[:300].strip()}")
+        return dict(answer.json())
+
+
+def administrator_password(cluster: Path, namespace: str) -> str:
+    """From the Secret that the API server mounts; `cluster` is a kubeconfig. Raises PlatformError."""
+    connection = kubeconfig.connection(kubeconfig.parse(kubeconfig.text_of(str(cluster))))
+    try:
+        secret = ApiServer(connection, threading.Event()).get(f"/api/v1/namespaces/{namespace}/secrets/{ADMIN_SECRET}")
+    except PluginError as failure:
+        raise _unanswered(connection.server, str(failure)) from None
+    if secret is None:
+        raise _unanswered(f"Secret {namespace}/{ADMIN_SECRET}", "not there")
+    return str(json.loads(base64.b64decode(secret["data"][PASSWORDS_FILE]))[ADMINISTRATOR])
+
+
+def _unanswered(path: str, value: str) -> PlatformError:
+    return _error(path, value, "the platform runs and answers", "run `ariel up`, then look at `ariel status`")
+
+
+def _error(path: str, value: str, rule: str, action: str) -> PlatformError:
+    return PlatformError([Problem(path=path, value=value, rule=rule, action=action)])
