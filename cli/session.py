@@ -22,6 +22,7 @@ from cli.workspace import sandbox_workspace, stack_file
 from sandbox import toolchain
 from sandbox.landscape import assumed
 from sandbox.lifecycle import Sandbox
+from sandbox.rootfs.images import planned
 from stacks import load
 from stacks.errors import Problem, UsageError
 from stacks.settings import Settings
@@ -74,7 +75,7 @@ class Session:
             pulumi = toolchain.ensure(["pulumi"], console.ProgressReport())["pulumi"]
             os.environ["PATH"] = f"{pulumi.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         else:
-            self.sandbox.start(cluster=cluster, report=console.ProgressReport())
+            self.sandbox.start(cluster=cluster, report=console.ProgressReport(), settings=self.settings)
             if cluster:
                 self._assume_others()
 
@@ -90,7 +91,8 @@ class Session:
 
         if self.live:
             return Engine(self.stack, self.root, {}, program)
-        folder = sandbox_workspace(self.root, self.sandbox.paths.root / "project", self.stack)
+        images = planned() if self.sandbox.network else {}
+        folder = sandbox_workspace(self.root, self.sandbox.paths.root / "project", self.stack, images)
         return Engine(self.stack, folder, self.sandbox.environment(), program)
 
     def preview(self, options: dict[str, Any]) -> Plan:

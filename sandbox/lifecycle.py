@@ -14,13 +14,28 @@ from typing import Final
 from sandbox import toolchain
 from sandbox.arm_server import ArmServer
 from sandbox.cluster import Cluster
+from sandbox.ingress import IngressServer
 from sandbox.locks import exclusive
+from sandbox.network import SandboxNetwork, has_network, network
 from sandbox.official_plugins import PUBLISHED, OfficialPlugins
 from sandbox.paths import REPOSITORY, SandboxPaths
+from sandbox.postgres.servers import PostgresServers
 from sandbox.report import LineReport, Report
+from sandbox.workloads import furnish, git_hosts
+from stacks.settings import Settings
 
 ENGINE_TOOLS: Final = ("pulumi", "helm")
 CLUSTER_TOOLS: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+NODE_TOOLS: Final = (
+    *("kube-scheduler", "kubelet", "kube-proxy", "coredns", "pause"),
+    *("containerd", "runc", "host-local", "nft"),
+)
+
+INGRESS_CLASS: Final = "webapprouting.kubernetes.azure.com"
+"""The class that AKS' application routing serves."""
+
+NODE_VARIABLE: Final = "ARIEL_SANDBOX_NODE"
+"""`off` makes a sandbox whose cluster has no node: no root is needed, and pods stay pending. Counts when it is made."""
 
 DEFAULT_PASSPHRASE: Final = "sandbox"  # noqa: S105 - documented; it protects nothing but a throw-away state.
 """Encrypts the secrets in the state when the environment names no passphrase; documented in README.md."""
@@ -44,25 +59,61 @@ class Sandbox:
     def __init__(self, project_root: Path, stack: str) -> None:
         self.paths = SandboxPaths(project_root, stack)
         self.arm = ArmServer(self.paths)
+        self.ingress = IngressServer(self.paths, self.paths.cluster / "pki")
         self._plugins = OfficialPlugins(self.paths.pulumi_home)
+
+    @property
+    def network(self) -> SandboxNetwork | None:
+        """The addresses of node and services; None for a sandbox without a node, and before the first start."""
+        return network(self.paths.root) if has_network(self.paths.root) else None
 
     def cluster(self, tools: Mapping[str, Path] | None = None) -> Cluster:
         """The cluster; `tools` are needed to start it, not to look at it or to stop it."""
-        return Cluster(self.paths.cluster, tools or {})
+        return Cluster(self.paths.cluster, tools or {}, network=self.network)
 
-    def start(self, cluster: bool, report: Report | None = None) -> None:
-        """Make the tools available and start what does not run; with `cluster` also a cluster. Raises MachineError."""
+    def databases(self, report: Report | None = None) -> PostgresServers | None:
+        """The servers behind the emulated ones; None without a node."""
+        return PostgresServers(self.paths.root, self.network, report) if self.network else None
+
+    def start(self, cluster: bool, report: Report | None = None, settings: Settings | None = None) -> None:
+        """Make the tools available and start what does not run; with `cluster` also a cluster. Raises MachineError.
+
+        With a node, `settings` furnish it with what the stack's pods need.
+        """
         report = report or LineReport()
         with self._locked(report):
-            tools = toolchain.ensure(ENGINE_TOOLS + (CLUSTER_TOOLS if cluster else ()), report)
             self.paths.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if cluster and self._shall_have_node():
+                network(self.paths.root)
+            wanted = (*CLUSTER_TOOLS, *(NODE_TOOLS if self.network else ())) if cluster else ()
+            tools = toolchain.ensure(ENGINE_TOOLS + wanted, report)
             self.paths.backend.mkdir(exist_ok=True)
             one_node = self.cluster(tools)
-            self.arm.launch(issuer=one_node.issuer, kubeconfig=one_node.kubeconfig, report=report)
-            self._plugins.choose(tools["pulumi"], report)
+            self.arm.launch(
+                issuer=one_node.issuer,
+                kubeconfig=one_node.kubeconfig,
+                report=report,
+                network=self.network,
+                git_hosts=git_hosts(settings) if settings else (),
+            )
+            self._plugins.choose(tools["pulumi"], report, node=self.network is not None)
             if cluster:
                 one_node.start(report)
             self.arm.wait(report)
+            if cluster and self.network and settings:
+                self._furnish(one_node, settings, report)
+
+    def _shall_have_node(self) -> bool:
+        """Asked once: a cluster keeps its addresses, so it can neither get a node later nor lose it."""
+        made = self.paths.cluster / "kubeconfig"
+        return not made.exists() and os.environ.get(NODE_VARIABLE) != "off"
+
+    def _furnish(self, one_node: Cluster, settings: Settings, report: Report) -> None:
+        if databases := self.databases(report):
+            databases.start_all()
+        furnish(settings, one_node, self.paths.root / "git", report)
+        self.ingress.launch(kubeconfig=one_node.kubeconfig, ingress_class=INGRESS_CLASS, report=report)
+        self.ingress.wait(report)
 
     def stop(self, report: Report | None = None) -> None:
         """End all processes; data stays."""
@@ -84,6 +135,9 @@ class Sandbox:
         cluster = self.cluster()
         if cluster.kubeconfig.exists():
             found |= cluster.ready()
+        if databases := self.databases():
+            found |= databases.status()
+            found["ingress"] = self.ingress.ready()
         return [ComponentStatus(name, ready) for name, ready in found.items()]
 
     def environment(self) -> dict[str, str]:
@@ -115,8 +169,11 @@ class Sandbox:
         return os.pathsep.join([*plugins, *added, *present])
 
     def _stop(self, report: Report) -> None:
+        self.ingress.stop()
         self.cluster().stop(report)
         self.arm.stop()
+        if databases := self.databases(report):
+            databases.stop_all()
 
     def _locked(self, report: Report) -> AbstractContextManager[None]:
         return exclusive(self.paths.lock, f"another command on the sandbox of {self.paths.stack}", report)

@@ -97,9 +97,14 @@ class SandboxNetwork:
         return f"10.213.{self.number}.{_FIRST_POSTGRES + index}"
 
 
+def has_network(root: Path) -> bool:
+    """Whether the sandbox in `root` has chosen its number."""
+    return _file(root).exists()
+
+
 def network(root: Path) -> SandboxNetwork:
     """The network of the sandbox in `root`; at the first call a free number is chosen. Raises MachineError."""
-    file = root / "network.json"
+    file = _file(root)
     if not file.exists():
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _choosing():
@@ -114,6 +119,10 @@ def routed(number: int) -> bool:
     chosen = SandboxNetwork(number)
     ranges = [ipaddress.ip_network(text) for text in (chosen.link_range, chosen.service_range, chosen.pod_range)]
     return any(route.overlaps(wanted) for route in _routes() for wanted in ranges)
+
+
+def _file(root: Path) -> Path:
+    return root / "network.json"
 
 
 def _free_number() -> int:

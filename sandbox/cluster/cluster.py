@@ -93,8 +93,8 @@ class Cluster:
         with self._locked(report):
             missing = [component for component in self._components if not self.processes[component.name].running()]
             if missing:
-                if self._network is not None and NODE in missing:
-                    preflight.require(self._folder, self._network)
+                if self._network is not None:
+                    preflight.require(self._folder, self._network, self._tools.get("nft"))
                 self._free_ports(missing, report)
                 authority = self._credentials()
                 with report.step("Start the cluster"):
@@ -132,6 +132,10 @@ class Cluster:
     def import_image(self, archive: Path) -> None:
         """Give the node every image of an OCI or Docker archive, under the names in it. Raises MachineError."""
         self._running_node().import_image(archive)
+
+    def name_image(self, image: str, name: str) -> None:
+        """Give an image of the node a further name. Raises MachineError."""
+        self._running_node().name_image(image, name)
 
     def images(self) -> set[str]:
         """Full names of the images that the node has. Raises MachineError."""

@@ -130,6 +130,12 @@ class Node:
         if answer.returncode != 0:
             raise MachineError([self._refused(f"{archive} was not imported: {answer.stderr.decode().strip()[-500:]}")])
 
+    def name_image(self, image: str, name: str) -> None:
+        """Give an image that the node has a further name; a pod finds it by that. Raises MachineError."""
+        answer = self.run([*_CTR, "images", "tag", "--force", image, name])
+        if answer.returncode != 0:
+            raise MachineError([self._refused(f"{image} was not named {name}: {answer.stderr.strip()[-500:]}")])
+
     def images(self) -> set[str]:
         """Names of the images that the node has. Raises MachineError."""
         answer = self.run([*_CTR, "images", "list", "--quiet"])

@@ -23,7 +23,7 @@ RECORDED = "recorded.json"
 def main(folder: str, side: str, verb: str) -> None:
     root = Path(folder)
     sandbox = Sandbox(root, STACK)
-    work_dir = sandbox_workspace(root, sandbox.paths.root / "project", STACK)
+    work_dir = sandbox_workspace(root, sandbox.paths.root / "project", STACK, {})
     if side == "ours":
         from infra.program import program
     else:
