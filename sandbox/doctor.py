@@ -8,15 +8,16 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from sandbox import paths, ports, toolchain
+from sandbox.cluster import preflight
+from sandbox.cluster.preflight import Check
 from sandbox.processes import OwnedProcess
 from sandbox.toolchain import gobuild, on_path
 from sandbox.toolchain.download import Downloads
-from sandbox.toolchain.tool import Tool
+from sandbox.toolchain.tool import GoProgram, Tool
 
 MINIMUM_PYTHON: Final = (3, 11)
 MACHINES: Final = ("x86_64", "aarch64")
@@ -30,17 +31,6 @@ _CLOCK_SLACK_SECONDS: Final = 60.0
 _OWN_SERVICE: Final = b"sandbox.arm"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One rule, what was found, and what to do when it does not hold (empty when it does)."""
-
-    name: str
-    ok: bool
-    found: str
-    rule: str
-    action: str
-
-
 def examine(project: Path) -> Iterator[Check]:
     """All checks for the checkout at `project`, each as soon as it is known."""
     yield _python()
@@ -49,13 +39,15 @@ def examine(project: Path) -> Iterator[Check]:
     missing = [toolchain.TOOLS[name] for name, file in located.items() if file is None]
     downloads = Downloads()
     unreachable = [tool.name for tool in missing if not downloads.reachable(tool)]
+    built = [name for name in unreachable if isinstance(toolchain.TOOLS[name].source, GoProgram)]
     for name, file in located.items():
         yield _tool(toolchain.TOOLS[name], file, name in unreachable)
-    yield _go(unreachable)
+    yield _go(built)
     yield _space("space of the cache", paths.cache(), CACHE_BYTES)
     yield _space("space of the project", project, PROJECT_BYTES)
     yield _memory()
     yield _loopback()
+    yield from preflight.checks(project / ".ariel", located["nft"])
     yield _writable("write access to the cache", paths.cache())
     yield _writable("write access to the project", project)
     yield _stopped_processes(project)
@@ -63,13 +55,9 @@ def examine(project: Path) -> Iterator[Check]:
     yield _clock(project)
 
 
-def _check(name: str, ok: bool, found: str, rule: str, action: str) -> Check:
-    return Check(name=name, ok=ok, found=found, rule=rule, action="" if ok else action)
-
-
 def _python() -> Check:
     wanted = ".".join(map(str, MINIMUM_PYTHON))
-    return _check(
+    return Check.of(
         "python",
         sys.version_info >= MINIMUM_PYTHON,
         f"{platform.python_version()} ({sys.executable})",
@@ -79,7 +67,7 @@ def _python() -> Check:
 
 
 def _machine() -> Check:
-    return _check(
+    return Check.of(
         "machine",
         sys.platform == "linux" and platform.machine() in MACHINES,
         f"{platform.system()} {platform.machine()}",
@@ -89,19 +77,30 @@ def _machine() -> Check:
 
 
 def _tool(tool: Tool, file: Path | None, unreachable: bool) -> Check:
-    rule = f"{tool.accepted} on PATH, or {tool.version} in the cache, downloaded or built"
+    rule = f"{tool.accepted} on PATH, or in the cache: downloaded, built or from Debian"
     if file is not None:
-        return _check(f"tool {tool.name}", True, str(file), rule, "")
+        return Check.of(f"tool {tool.name}", True, str(file), rule, "")
     finding = on_path.look(tool)
     other = f"; {finding.file} is {finding.version or 'of no released version'}" if finding.file else ""
-    coming = "would be built from its Go module" if unreachable else "would be downloaded"
-    return _check(
+    return Check.of(
         f"tool {tool.name}",
-        not unreachable or _go_fits(),
-        f"not there yet, {coming}{other}",
+        not unreachable or _source_serves(tool),
+        f"not there yet, would be {_coming(tool) if unreachable else 'downloaded'}{other}",
         rule,
-        f"install Go, or {tool.name}; `python -m sandbox.toolchain {tool.name}` then fetches it",
+        f"install {_maker(tool)}, or {tool.name}; `python -m sandbox.toolchain {tool.name}` then fetches it",
     )
+
+
+def _coming(tool: Tool) -> str:
+    return "built from its Go module" if isinstance(tool.source, GoProgram) else "unpacked from Debian"
+
+
+def _maker(tool: Tool) -> str:
+    return "Go" if isinstance(tool.source, GoProgram) else "apt"
+
+
+def _source_serves(tool: Tool) -> bool:
+    return _go_fits() if isinstance(tool.source, GoProgram) else shutil.which("apt-get") is not None
 
 
 def _go_fits() -> bool:
@@ -109,12 +108,12 @@ def _go_fits() -> bool:
     return version is not None and version >= gobuild.MINIMUM_GO
 
 
-def _go(unreachable: list[str]) -> Check:
+def _go(built: list[str]) -> Check:
     version = gobuild.go_version()
-    need = f"needed for {', '.join(unreachable)}" if unreachable else "not needed: every tool is there or can be had"
-    return _check(
+    need = f"needed for {', '.join(built)}" if built else "not needed: every tool is there or can be had"
+    return Check.of(
         "go",
-        not unreachable or _go_fits(),
+        not built or _go_fits(),
         f"{version or 'none on PATH'}; {need}",
         f"Go {gobuild.MINIMUM_GO} or newer where tools are missing and cannot be downloaded",
         "install Go (https://go.dev/doc/install) and put it on PATH",
@@ -127,7 +126,7 @@ def _existing(path: Path) -> Path:
 
 def _space(name: str, folder: Path, wanted: int) -> Check:
     free = shutil.disk_usage(_existing(folder)).free
-    return _check(
+    return Check.of(
         name,
         free >= wanted,
         f"{free / _GIB:.1f} GiB free at {folder}",
@@ -139,7 +138,7 @@ def _space(name: str, folder: Path, wanted: int) -> Check:
 def _memory() -> Check:
     lines = Path("/proc/meminfo").read_text().splitlines()
     available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    return _check(
+    return Check.of(
         "memory",
         available >= MEMORY_BYTES,
         f"{available / _GIB:.1f} GiB available",
@@ -151,7 +150,7 @@ def _memory() -> Check:
 def _loopback() -> Check:
     sample = ports.RANGE[:: len(ports.RANGE) // 50]
     free = sum(not ports.busy(port) for port in sample)
-    return _check(
+    return Check.of(
         "loopback ports",
         free > 0,
         f"{free} of {len(sample)} tried are free",
@@ -162,7 +161,7 @@ def _loopback() -> Check:
 
 def _writable(name: str, folder: Path) -> Check:
     existing = _existing(folder)
-    return _check(
+    return Check.of(
         name,
         os.access(existing, os.W_OK | os.X_OK),
         f"{existing}, as user {os.getuid()}",
@@ -176,7 +175,7 @@ def _stopped_processes(project: Path) -> Check:
         (project / ".ariel").glob("*/cluster/run/*.json")
     )
     ended = [str(record) for record in records if not OwnedProcess(record.stem, record, record).running()]
-    return _check(
+    return Check.of(
         "processes of this checkout",
         not ended,
         f"{len(records) - len(ended)} running" + (f", ended unasked: {', '.join(ended)}" if ended else ""),
@@ -187,7 +186,7 @@ def _stopped_processes(project: Path) -> Check:
 
 def _orphans() -> Check:
     orphans = [entry.name for entry in Path("/proc").glob("[0-9]*") if _inspect(entry, _is_orphan)]
-    return _check(
+    return Check.of(
         "processes of removed checkouts",
         not orphans,
         f"running in a folder that is gone: {', '.join(orphans)}" if orphans else "none",
@@ -214,7 +213,7 @@ def _clock(project: Path) -> Check:
     made = [Path(__file__), *(project / ".ariel").glob("*/cluster/pki/ca.crt")]
     newest = max(file.stat().st_mtime for file in made)
     now = time.time()
-    return _check(
+    return Check.of(
         "clock",
         now > newest - _CLOCK_SLACK_SECONDS,
         time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now)),

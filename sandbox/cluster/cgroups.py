@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,19 @@ def available(root: Path = ROOT) -> set[str]:
     if _unified(root):
         return set((root / "cgroup.controllers").read_text().split())
     return {tree.name for tree in _trees(root)}
+
+
+def obstacle(root: Path = ROOT) -> str:
+    """Why no group can be made; empty when one can."""
+    trees = [root] if _unified(root) else list(_trees(root))
+    if locked := [str(tree) for tree in trees if not os.access(tree, os.W_OK)]:
+        return f"not writable: {', '.join(locked)}"
+    if not _unified(root):
+        return ""
+    missing = set(NEEDED) - set((root / "cgroup.subtree_control").read_text().split())
+    # Only the machine's own root, which has no type, may have both processes and groups (cgroups(7)).
+    nested = (root / "cgroup.type").exists() and (root / "cgroup.procs").read_text().strip()
+    return f"{root} holds processes, so its groups get no {', '.join(sorted(missing))}" if missing and nested else ""
 
 
 def create(name: str, root: Path = ROOT) -> None:

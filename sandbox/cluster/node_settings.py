@@ -168,8 +168,8 @@ def _kubelet(network: SandboxNetwork) -> dict[str, object]:
         "clusterDNS": [network.cluster_dns],
         "clusterDomain": "cluster.local",
         "resolvConf": f"{box.HOME}/resolv.conf",
-        # So that a node that was started again says soon that it is ready; unchanged, its state is not sent.
-        "nodeStatusUpdateFrequency": "2s",
+        # So that a node that was started again says soon that it is ready.
+        "nodeStatusUpdateFrequency": "5s",
         "maxPods": MOST_PODS,
         "podPidsLimit": MOST_PROCESSES_PER_POD,
         "podLogsDir": f"{box.HOME}/logs/pods",

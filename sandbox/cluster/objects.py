@@ -1,7 +1,8 @@
-"""What the cluster's own parts need in the API: rights of the DNS server and the API server, and the DNS service."""
+"""What the cluster's own parts need in the API: their rights, the DNS service, and a node that takes all pods."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -13,7 +14,15 @@ API_SERVER_USER: Final = "ariel:kube-apiserver"
 """The user as whom the API server speaks to the kubelet (logs, exec, port-forward)."""
 DNS_USER: Final = "ariel:coredns"
 
+NODE_CPUS: Final = 16
+"""Processors that the node says it has, on a machine with fewer.
+
+Pods ask for what they need at their busiest in production, most are idle here, and requests are only a share of the
+processor's time; so the scheduler may place more than the machine has. Memory is never promised twice.
+"""
+
 _MANAGER: Final = "ariel-sandbox"
+_CPU_FIELDS: Final = ("capacity", "allocatable")
 _RBAC: Final = "rbac.authorization.k8s.io"
 
 
@@ -30,6 +39,12 @@ def apply(client: httpx.Client, server: str, network: SandboxNetwork, dns_port: 
 
 
 def _objects(network: SandboxNetwork, dns_port: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from _rights()
+    yield from _dns_service(network, dns_port)
+    yield from _overcommitment(max(NODE_CPUS, os.cpu_count() or 1))
+
+
+def _rights() -> Iterator[tuple[str, dict[str, Any]]]:
     rules = [
         {"apiGroups": [""], "resources": ["namespaces", "pods", "services"], "verbs": ["list", "watch"]},
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
@@ -48,6 +63,9 @@ def _objects(network: SandboxNetwork, dns_port: int) -> Iterator[tuple[str, dict
                 subjects=[{"apiGroup": _RBAC, "kind": "User", "name": user}],
             ),
         )
+
+
+def _dns_service(network: SandboxNetwork, dns_port: int) -> Iterator[tuple[str, dict[str, Any]]]:
     protocols = (("dns", "UDP"), ("dns-tcp", "TCP"))
     ports = [{"name": name, "protocol": protocol, "port": 53} for name, protocol in protocols]
     yield (
@@ -72,6 +90,35 @@ def _objects(network: SandboxNetwork, dns_port: int) -> Iterator[tuple[str, dict
             endpoints=[{"addresses": [network.gateway], "conditions": {"ready": True}}],
             ports=[{"name": name, "protocol": protocol, "port": dns_port} for name, protocol in protocols],
         ),
+    )
+
+
+def _overcommitment(cpus: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A rule on what kubelet writes of its node; kubelet itself reads it back, so both agree."""
+    group, name = "admissionregistration.k8s.io", "ariel-node-cpus"
+    patches = [f'JSONPatch{{op: "add", path: "/status/{field}/cpu", value: "{cpus}"}}' for field in _CPU_FIELDS]
+    resources = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["nodes", "nodes/status"]}
+    yield (
+        f"/apis/{group}/v1/mutatingadmissionpolicies",
+        _object(
+            f"{group}/v1",
+            "MutatingAdmissionPolicy",
+            name,
+            {},
+            spec={
+                "matchConstraints": {"resourceRules": [{**resources, "operations": ["CREATE", "UPDATE"]}]},
+                "matchConditions": [
+                    {"name": field, "expression": f"has(object.status.{field})"} for field in _CPU_FIELDS
+                ],
+                "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": f"[{', '.join(patches)}]"}}],
+                "reinvocationPolicy": "Never",
+                "failurePolicy": "Fail",
+            },
+        ),
+    )
+    yield (
+        f"/apis/{group}/v1/mutatingadmissionpolicybindings",
+        _object(f"{group}/v1", "MutatingAdmissionPolicyBinding", name, {}, spec={"policyName": name}),
     )
 
 
