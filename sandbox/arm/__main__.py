@@ -13,6 +13,7 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 from sandbox import git_server
+from sandbox.account_mirror import mirror_accounts
 from sandbox.arm.app import create_app
 from sandbox.arm.faults import load_schedule
 from sandbox.arm.server import Public, serve
@@ -79,7 +80,7 @@ def _public(service: Service, given: argparse.Namespace) -> Public:
     apps: dict[str, ASGIApp] = {AUTHORITY_HOST: entra_app(service, authority, issuer)}
     git = git_server.app(given.sandbox / "git")
     apps |= dict.fromkeys(given.git_host, git)
-    background = []
+    background = [mirror_accounts(cluster)]
     if given.azurite:
         contents = Contents(service.world, Azurite(given.sandbox), given.azurite)
         apps[SUFFIX] = BlobProxy(service, authority, contents)
