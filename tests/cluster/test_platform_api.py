@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import os
+import shutil
+import struct
 import subprocess
 import sys
 import threading
@@ -25,6 +27,7 @@ from sandbox.paths import SandboxPaths
 from sandbox.pki import Authority
 from sandbox.ports import KeptPorts
 from sandbox.report import LineReport
+from tests.screenshot import HEIGHT, WIDTH, picture
 
 HOST = "airflow.localhost"
 PASSWORD = "only-of-this-test"  # noqa: S105 - opens a server that lives as long as the test
@@ -178,6 +181,14 @@ def test_a_wrong_password_is_refused_and_not_repeated(ingress: IngressServer) ->
 def test_an_airflow_that_is_away_is_told_by_its_components(ingress: IngressServer) -> None:
     elsewhere = Platform("other.localhost", ingress.port, ingress.authority, lambda: "")
     assert elsewhere.components() == {"airflow api-server": False}
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium: not on PATH (apt install chromium)")
+def test_a_person_signs_in_at_another_port_than_base_url_says(platform: Platform, ingress: IngressServer) -> None:
+    """Cookies and the way back after the sign-in would otherwise lead to a port where nobody listens."""
+    png = picture(f"{ingress.url(HOST)}/dags", ingress.authority, PASSWORD)
+    assert png.startswith(b"\x89PNG")
+    assert struct.unpack(">II", png[16:24]) == (WIDTH, HEIGHT)
 
 
 def _mark_when_queued(port: int, dag_id: str, state: str) -> threading.Thread:
