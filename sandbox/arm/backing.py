@@ -1,6 +1,6 @@
 """What stands behind resources in the real world: who makes it, and the work that an operation waits for.
 
-Owns when that work runs, off the event loop, and how its failure becomes the operation's error. Does not own what it is.
+Owns when that work runs, off the event loop, and how its failure becomes the error of the operation; not what it is.
 """
 
 from __future__ import annotations

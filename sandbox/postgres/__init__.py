@@ -1,0 +1,1 @@
+"""PostgreSQL servers of the sandbox: what stands behind the Flexible Servers of the emulated Azure."""
