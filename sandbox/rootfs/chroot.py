@@ -74,8 +74,10 @@ def require_root() -> None:
 def run(overlay: Overlay, what: Run) -> None:
     """Run the script inside the tree. Raises ScriptError."""
     command = [
+        # Whoever kills this process ends the script as well, and with its namespace everything that it started.
+        *("setpriv", "--pdeathsig", "KILL"),
         *("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--uts", "--ipc"),
-        *("sh", "-eu", "-c", _mounting(overlay, what)),
+        *("sh", "-eu", "-c", mounting(overlay, what)),
     ]
     finished = subprocess.run(
         command,
@@ -91,7 +93,7 @@ def run(overlay: Overlay, what: Run) -> None:
         raise ScriptError("\n".join(finished.stdout.splitlines()[-_KEPT_LINES:]))
 
 
-def _mounting(overlay: Overlay, what: Run) -> str:
+def mounting(overlay: Overlay, what: Run) -> str:
     """The script that mounts the tree and becomes the script inside it."""
     lower = ":".join(str(folder) for folder in overlay.lower)
     options = f"lowerdir={lower},upperdir={overlay.upper},workdir={overlay.work},{_OVERLAY_OPTIONS}"

@@ -21,14 +21,19 @@ _LAYERS: Final[Mapping[Tree, Layer]] = {
 }
 
 
+def layer(name: Tree) -> Layer:
+    """The top layer of that tree."""
+    return _LAYERS[name]
+
+
 def ensure(name: Tree, report: Report) -> Path:
     """The folder of that tree, built where it is missing; nobody may write to it. Raises MachineError."""
-    layer = _LAYERS[name]
-    target = folder() / "trees" / f"{name}-{layer.key[:12]}"
+    top = layer(name)
+    target = folder() / "trees" / f"{name}-{top.key[:12]}"
     if not target.exists():
         with building(report):
-            ensure_layer(layer, report)
+            ensure_layer(top, report)
             if not target.exists():
                 with report.step(f"Copy tree {name}"), partial_folder(target) as partial:
-                    flatten(layer, partial)
+                    flatten(top, partial)
     return target
