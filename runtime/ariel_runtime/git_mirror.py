@@ -23,31 +23,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from ariel_runtime.git import ENVIRONMENT, GitError, git
 from ariel_runtime.life import Life
 
 _LOG = logging.getLogger(__name__)
-_FETCH_SECONDS: Final = 900
-"""For the first fetch of a large repository; a stalled one ends earlier, by the low speed limits."""
 _LONGEST_PAUSE: Final = 300.0
 _TICK_SECONDS: Final = 1.0
 _MOST_READERS: Final = 64
-_SETTINGS: Final = {
-    "http.lowSpeedLimit": "1000",
-    "http.lowSpeedTime": "30",
-    "gc.autoDetach": "false",
-}
-_ENVIRONMENT: Final = {
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_ALLOW_PROTOCOL": "https:ssh:git",
-    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=10",
-    "LC_ALL": "C",
-}
-
-
-class GitError(Exception):
-    """A git command failed; the text is what it said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,36 +117,7 @@ class Mirror:
         self._git(folder, "fetch", "--quiet", "--no-tags", self._url, f"+{self._reference}:{self._reference}")
 
     def _git(self, folder: Path, *arguments: str) -> str:
-        """Output of one command, which ends with all its children after `_FETCH_SECONDS`. Raises GitError."""
-        settings = [part for key, value in _SETTINGS.items() for part in ("-c", f"{key}={value}")]
-        process = subprocess.Popen(
-            ["git", *settings, *arguments],
-            cwd=folder,
-            env={**os.environ, **_ENVIRONMENT},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-        try:
-            output, complaint = self._wait(process)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            raise
-        if process.returncode:
-            raise GitError(f"git {arguments[0]}: {complaint.strip() or process.returncode}")
-        return output
-
-    def _wait(self, process: subprocess.Popen[str]) -> tuple[str, str]:
-        for _ in range(int(_FETCH_SECONDS / _TICK_SECONDS)):
-            try:
-                return process.communicate(timeout=_TICK_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._tick()
-        raise GitError(f"git did not end within {_FETCH_SECONDS} seconds")
+        return git(folder, *arguments, tick=self._tick)
 
 
 class Daemon:
@@ -189,7 +142,7 @@ class Daemon:
             if self._process.poll() is None:
                 return
             _LOG.error("git daemon ended with status %s; starting it again", self._process.returncode)
-        self._process = subprocess.Popen(self._command, env={**os.environ, **_ENVIRONMENT})
+        self._process = subprocess.Popen(self._command, env={**os.environ, **ENVIRONMENT})
 
     def stop(self) -> None:
         if self._process is not None:

@@ -5,66 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ariel_runtime import git_mirror
-from ariel_runtime.git_mirror import Daemon, Settings
+from ariel_runtime.git_mirror import Settings
 from ariel_runtime.life import Life
 
 from components import git_mirror as component
 from tests.unit.components.test_git_mirror import recorded
-
-AUTHOR = ("-c", "user.name=Author", "-c", "user.email=author@example.org")
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def git(folder: Path, *arguments: str) -> str:
-    command = ["git", *AUTHOR, *arguments]
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0"}
-    return subprocess.run(
-        command, cwd=folder, check=True, capture_output=True, text=True, env=environment, timeout=20
-    ).stdout.strip()
-
-
-def eventually(happens: Callable[[], bool], seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if happens():
-            return True
-        time.sleep(0.1)
-    return False
-
-
-class Remote:
-    """A tenant's git host, which can be away."""
-
-    def __init__(self, folder: Path) -> None:
-        self.work = folder / "work"
-        self.work.mkdir(parents=True)
-        git(self.work, "init", "--quiet", "--initial-branch=main")
-        self.port = free_port()
-        self.url = f"git://127.0.0.1:{self.port}/.git"
-        self.daemon = Daemon(self.work / ".git", self.port)
-        self.write("first")
-
-    def write(self, text: str, *options: str) -> str:
-        (self.work / "dag.py").write_text(text)
-        git(self.work, "add", ".")
-        git(self.work, "commit", "--quiet", "-m", text, *options)
-        return git(self.work, "rev-parse", "HEAD")
+from tests.unit.runtime.git_remote import Remote, eventually, free_port, git
 
 
 class Running:

@@ -1,0 +1,58 @@
+"""A tenant's git host, served by git itself, which can be away."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from ariel_runtime.git_mirror import Daemon
+
+_AUTHOR = ("-c", "user.name=Author", "-c", "user.email=author@example.org")
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", *_AUTHOR, *arguments]
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0"}
+    return subprocess.run(
+        command, cwd=folder, check=True, capture_output=True, text=True, env=environment, timeout=20
+    ).stdout.strip()
+
+
+def eventually(happens: Callable[[], bool], seconds: float = 20) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if happens():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+class Remote:
+    def __init__(self, folder: Path) -> None:
+        self.work = folder / "work"
+        self.work.mkdir(parents=True)
+        git(self.work, "init", "--quiet", "--initial-branch=main")
+        self.port = free_port()
+        self.url = f"git://127.0.0.1:{self.port}/.git"
+        self.daemon = Daemon(self.work / ".git", self.port)
+        self.write("first")
+
+    def write(self, text: str, *options: str, file: str = "dag.py") -> str:
+        """Commit the file with this text; returns the commit."""
+        path = self.work / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        git(self.work, "add", ".")
+        git(self.work, "commit", "--quiet", "-m", "Change", *options)
+        return git(self.work, "rev-parse", "HEAD")
