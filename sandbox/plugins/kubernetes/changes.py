@@ -10,6 +10,7 @@ from sandbox.plugins.kubernetes.checkpoint import Checkpoint, comparable, pruned
 from sandbox.plugins.kubernetes.naming import AUTONAMED, annotation, metadata
 from sandbox.plugins.kubernetes.replacement import forces, patterns
 from sandbox.plugins.kubernetes.settings import Settings
+from sandbox.plugins.protocol import provider_pb2
 
 
 def object_diff(
@@ -35,6 +36,15 @@ def object_diff(
         replaces=lambda change: forces(change, wanted, forcing),
         delete_before_replace=same_place and annotation(wanted, AUTONAMED) != "true",
     )
+
+
+def replaced_as_a_whole(response: Any) -> Any:
+    """The DiffResponse of an object that has to be made anew, whether or not the program changed it."""
+    response.changes = provider_pb2.DiffResponse.DIFF_SOME
+    response.replaces.append("metadata")
+    response.diffs.append("metadata")
+    response.deleteBeforeReplace = True
+    return response
 
 
 def _placed(obj: Mapping[str, Any], namespaced: bool) -> dict[str, Any]:

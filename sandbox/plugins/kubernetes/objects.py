@@ -91,6 +91,15 @@ class Objects:
         """Why the live object is not ready; empty when it is, or when the program does not wait for it."""
         return [] if skips(checkpoint.body(inputs)) else self._waiter.judge(live).reasons
 
+    def must_be_replaced(self, inputs: Mapping[str, Any]) -> bool:
+        """Whether it is an unready Job with `pulumi.com/replaceUnready`: a failed one would stay failed for ever."""
+        if annotation(inputs, "pulumi.com/replaceUnready") != "true" or inputs["kind"] != "Job":
+            return False
+        if not self._discovery.reachable():
+            return False
+        live = self.read(inputs["apiVersion"], inputs["kind"], metadata(inputs)["namespace"], metadata(inputs)["name"])
+        return live is not None and not self._waiter.judge(live).ready
+
     def shortcomings(self, made: Iterable[Mapping[str, Any]], namespace: str) -> list[str]:
         """What keeps the workloads among these objects from being ready; `namespace` where they name none."""
         found = []

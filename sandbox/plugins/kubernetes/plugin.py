@@ -10,7 +10,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from sandbox.plugins.failures import IncompleteError, PluginError
 from sandbox.plugins.kubernetes import checkpoint, kubeconfig, settings
-from sandbox.plugins.kubernetes.changes import object_diff
+from sandbox.plugins.kubernetes.changes import object_diff, replaced_as_a_whole
 from sandbox.plugins.kubernetes.chart_source import ChartSource
 from sandbox.plugins.kubernetes.discovery import Discovery
 from sandbox.plugins.kubernetes.helm import Helm
@@ -94,13 +94,15 @@ class KubernetesPlugin(Plugin):
         return provider_pb2.CheckResponse(inputs=encode(checkpoint.conceal(named, inputs)))
 
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Compares with the cluster as the state knows it; the cluster itself is not asked."""
+        """Compares with the cluster as the state knows it; the cluster is asked for Jobs that may have failed only."""
         news = decode(request.news)
         if token_of(request.urn) == RELEASE:
             return self._releases.diff(request, decode(request.olds), news)
         old = checkpoint.parse(decode(request.olds))
         namespaced = self._discovery.namespaced(str(news["apiVersion"]), str(news["kind"]))
-        return object_diff(old, news, namespaced, request.ignoreChanges, self._settings)
+        response = object_diff(old, news, namespaced, request.ignoreChanges, self._settings)
+        unchanged = not response.replaces and not contains_unknown(news)
+        return replaced_as_a_whole(response) if unchanged and self._objects.must_be_replaced(unwrap(news)) else response
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
         """A preview returns the inputs: what the server would add is not certain (addresses, ids)."""

@@ -56,8 +56,8 @@ class Waiter:
                 self._nodes = any(map(_is_ready, self._api.call("GET", "/api/v1/nodes").get("items") or []))
                 if not self._nodes:
                     self._announce(
-                        "The cluster has no node that is ready: pods stay pending, and readiness of what depends on pods "
-                        "(workloads, Services, Ingresses, claims, Helm releases) is not awaited."
+                        "The cluster has no node that is ready: pods stay pending, and readiness of what depends on "
+                        "pods (workloads, Services, Ingresses, claims, Helm releases) is not awaited."
                     )
             return self._nodes
 

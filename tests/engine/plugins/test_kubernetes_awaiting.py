@@ -142,6 +142,22 @@ def test_a_job_is_awaited_until_it_has_completed_or_failed(driver: Driver, space
         made.result(30)
 
 
+@pytest.mark.parametrize(("marks", "replaces"), [({}, []), ({"pulumi.com/replaceUnready": "true"}, ["metadata"])])
+def test_a_failed_job_is_made_anew_by_the_next_run_where_the_program_says_so(
+    driver: Driver, space: str, marks: dict[str, str], replaces: list[str]
+) -> None:
+    """A failed migration would otherwise fail every later run, too."""
+    template = {"spec": {"containers": [CONTAINER], "restartPolicy": "Never"}}
+    meta = {"name": "once", "namespace": space, "annotations": marks}
+    inputs = {"metadata": meta, "spec": {"template": template, "activeDeadlineSeconds": 1}}
+    with pytest.raises(IncompleteError, match="DeadlineExceeded") as caught:
+        driver.create("batch/v1:Job", inputs)
+    failed = caught.value
+    left = Made(driver.urn("batch/v1:Job"), failed.resource_id, dict(failed.inputs), dict(failed.properties))
+    answer = driver.diff(left, inputs)
+    assert (list(answer.replaces), answer.deleteBeforeReplace) == (replaces, bool(replaces))
+
+
 def test_a_service_is_awaited_until_it_leads_somewhere(driver: Driver, space: str) -> None:
     spec = {"selector": {"app": "web"}, "ports": [{"port": 80}]}
     inputs = {"metadata": {"name": "web", "namespace": space}, "spec": spec}
