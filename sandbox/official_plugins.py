@@ -40,7 +40,7 @@ class OfficialPlugins:
         """The packages whose official plug-in is used."""
         return frozenset(json.loads(self._choice.read_text())) if self._choice.exists() else frozenset()
 
-    def choose(self, pulumi: Path, report: Report, *, node: bool = False) -> None:
+    def choose(self, pulumi: Path, report: Report, *, node: bool) -> None:
         """Install the official plug-ins if their source can be reached; later calls do nothing.
 
         `node` says whether the sandbox's cluster runs pods.

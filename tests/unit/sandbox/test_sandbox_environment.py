@@ -133,7 +133,7 @@ def test_nothing_of_a_sandbox_that_was_never_started_is_ready(sandbox: Sandbox) 
 
 def _choose(sandbox: Sandbox, pulumi: Path) -> str:
     said = io.StringIO()
-    OfficialPlugins(sandbox.paths.pulumi_home).choose(pulumi, LineReport(said))
+    OfficialPlugins(sandbox.paths.pulumi_home).choose(pulumi, LineReport(said), node=False)
     return said.getvalue()
 
 
