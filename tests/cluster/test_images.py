@@ -68,7 +68,9 @@ def test_the_image_holds_the_providers_that_the_platform_offers(images: dict[str
     wanted = "apache-kafka cncf-kubernetes common-sql git http imap microsoft-azure microsoft-mssql postgres samba"
     script = f"""
 found=$({AS_THE_POD} airflow providers list --output plain)
-for provider in {wanted} slack smtp standard; do echo "$found" | grep --quiet "^apache-airflow-providers-$provider "; done
+for provider in {wanted} slack smtp standard; do
+    echo "$found" | grep --quiet "^apache-airflow-providers-$provider "
+done
 ! echo "$found" | grep providers-fab
 """
     in_image("airflow", script, tmp_path)
