@@ -68,10 +68,8 @@ class Works:
 
     def clear(self) -> None:
         """Take away everything that is backed."""
-        for kind in self._backings:
-            for resource in self._world.of_type(kind):
-                if work := self._work("delete", resource, (resource,)):
-                    work()
+        backed = tuple(resource for kind in self._backings for resource in self._world.of_type(kind))
+        _one_after_another([work for resource in backed if (work := self._work("delete", resource, backed))])
         self._running.clear()
 
     def close(self) -> None:

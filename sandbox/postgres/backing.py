@@ -10,10 +10,12 @@ from typing import Final
 from sandbox.arm.backing import Backing, Work
 from sandbox.arm.errors import ArmError
 from sandbox.arm.resource import Resource
-from sandbox.arm.types.postgresql import ADMINISTRATOR, CONFIGURATION, DATABASE, FAILOVER, RESTART, SERVER, START, STOP
+from sandbox.arm.types.managedidentity import USER_ASSIGNED_IDENTITY
+from sandbox.arm.types.postgresql import ADMINISTRATOR, CONFIGURATION, DATABASE, SERVER
 from sandbox.arm.types.server_parameters import PARAMETERS
+from sandbox.arm.types.server_states import FAILOVER, NOT_READY, RESTART, START, STOP
 from sandbox.arm.world import World
-from sandbox.postgres.server import Description
+from sandbox.postgres.server import CommandFailedError, Description
 from sandbox.postgres.servers import PostgresServers
 
 _SIZED_BY_SKU: Final = ("shared_buffers", "effective_cache_size")
@@ -71,7 +73,7 @@ class _Backing:
         server = self.servers.server(above.name)
         described = server.description()
         if described is None or not described.wanted:
-            raise ArmError(409, "ServerIsNotReady", f"The server '{above.name}' is stopped. Start it and try again.")
+            raise NOT_READY.error(name=above.name)
         server.sql(self.servers.tree, script, **variables)
 
 
@@ -103,7 +105,14 @@ class Configurations(_Backing):
         server = None if above is None else world.find(above)
         assert server is not None
         wanted = describe(world, server)
-        return lambda: self.servers.apply(wanted)
+
+        def apply() -> None:
+            try:
+                self.servers.apply(wanted)
+            except CommandFailedError as error:
+                raise ArmError(400, "InvalidParameterValue", str(error)) from error
+
+        return apply
 
     def delete(self, world: World, resource: Resource) -> Work:
         raise NotImplementedError("ARM has no DELETE for configurations")
@@ -114,8 +123,12 @@ class Databases(_Backing):
 
     def put(self, _: World, resource: Resource) -> Work:
         charset, collation = resource.properties["charset"], resource.properties["collation"]
-        locale = locale_of(collation)
-        return lambda: self._run(resource, _CREATE_DATABASE, name=resource.name, charset=charset, locale=locale)
+
+        def create() -> None:
+            locale = locale_of(collation)
+            self._run(resource, _CREATE_DATABASE, name=resource.name, charset=charset, locale=locale)
+
+        return create
 
     def delete(self, _: World, resource: Resource) -> Work:
         return lambda: self._run(resource, _DROP_DATABASE, name=resource.name)
@@ -132,6 +145,11 @@ class Administrators(_Backing):
 
     def delete(self, _: World, resource: Resource) -> Work:
         return lambda: self._run(resource, _DROP_ADMINISTRATOR, oid=resource.name)
+
+
+def identities(world: World) -> dict[str, str]:
+    """Name -> object id of the managed identities: the directory that `pgaadauth_create_principal` looks into."""
+    return {found.name: found.properties["principalId"] for found in world.of_type(USER_ASSIGNED_IDENTITY.type)}
 
 
 def describe(world: World, server: Resource) -> Description:

@@ -49,6 +49,18 @@ BEGIN
     RETURN format('Created role for "%s"', rolename);
 END $$;
 
+-- Looks the name up among the identities of the sandbox, as they were at the last sign-in; Azure asks Microsoft Graph.
+CREATE FUNCTION pg_catalog.pgaadauth_create_principal(rolename text, isadmin boolean, ismfa boolean)
+RETURNS text LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    object_id text := pg_read_file('/var/lib/postgresql/directory.json')::jsonb ->> rolename;
+BEGIN
+    IF object_id IS NULL THEN
+        RAISE EXCEPTION 'principal "%" was not found in the directory', rolename USING ERRCODE = 'undefined_object';
+    END IF;
+    RETURN pgaadauth_create_principal_with_oid(rolename, object_id, 'service', isadmin, ismfa);
+END $$;
+
 CREATE FUNCTION pg_catalog.pgaadauth_list_principals(isadminvalue boolean)
 RETURNS TABLE (rolname name, principaltype text, objectid text, tenantid text, ismfa integer, isadmin integer)
 LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -59,6 +71,8 @@ LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_tem
 $$;
 
 REVOKE ALL ON FUNCTION pg_catalog.pgaadauth_create_principal_with_oid(text, text, text, boolean, boolean),
+    pg_catalog.pgaadauth_create_principal(text, boolean, boolean),
     pg_catalog.pgaadauth_list_principals(boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pg_catalog.pgaadauth_create_principal_with_oid(text, text, text, boolean, boolean),
+    pg_catalog.pgaadauth_create_principal(text, boolean, boolean),
     pg_catalog.pgaadauth_list_principals(boolean) TO azure_pg_admin;

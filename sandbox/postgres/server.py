@@ -160,6 +160,13 @@ class Server:
         if described is not None and described.address:
             release(described.address)
 
+    def tell(self, tree: Tree, directory: Mapping[str, str]) -> None:
+        """Let `pgaadauth_create_principal` find these principals: name -> object id."""
+        text = json.dumps(directory, sort_keys=True)
+        file = self.home / "directory.json"
+        if not file.exists() or file.read_text() != text:
+            self._write(tree, file.name, text)
+
     def sql(self, tree: Tree, script: str, *, database: str = "postgres", **variables: str) -> str:
         """Run a script as the superuser, statement by statement; `:'name'` stands for a variable.
 

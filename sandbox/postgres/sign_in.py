@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -76,11 +77,14 @@ class _Bindings:
 
 
 class SignIn:
-    """The responder of all servers of a sandbox."""
+    """The responder of all servers of a sandbox; `identities` gives name -> object id of the principals of now."""
 
-    def __init__(self, servers: PostgresServers, authority: TokenAuthority) -> None:
+    def __init__(
+        self, servers: PostgresServers, authority: TokenAuthority, identities: Callable[[], Mapping[str, str]]
+    ) -> None:
         self._servers = servers
         self._authority = authority
+        self._identities = identities
         self._bindings: dict[str, _Bindings] = {}
 
     async def serve(self) -> None:
@@ -104,6 +108,7 @@ class SignIn:
             raise TokenRefused("the role is bound to no principal")
         if bound[role].lower() != claims.object_id.lower():
             raise TokenRefused(f"the role is bound to another principal than {claims.object_id}")
+        self._servers.server(server).tell(self._servers.tree, self._identities())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

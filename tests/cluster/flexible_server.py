@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 from starlette.testclient import TestClient
 
 from sandbox.arm.app import create_app
@@ -21,7 +23,7 @@ from sandbox.arm.tenant import TENANT_ID
 from sandbox.arm.world import Settings
 from sandbox.entra.tokens import POSTGRESQL_AUDIENCE, TokenAuthority
 from sandbox.network import network
-from sandbox.postgres.backing import backings
+from sandbox.postgres.backing import backings, identities
 from sandbox.postgres.servers import PostgresServers
 from sandbox.postgres.sign_in import SignIn
 from sandbox.postgres.tree import ENVIRONMENT, HOME, Tree
@@ -52,6 +54,10 @@ class Sandbox:
         return self.authority.issue(
             tenant_id=TENANT_ID, object_id=object_id, client_id=str(uuid.uuid4()), audience=audience, **given
         )
+
+    def act(self, action: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        """POST on the server."""
+        return self.cloud.client.post(f"{SERVER}/{action}", params={"api-version": "2025-08-01"}, json=body)
 
     def connect(
         self,
@@ -101,7 +107,7 @@ def running(root: Path, tree: Tree | None = None) -> Iterator[Sandbox]:
         root / "arm", token=TOKEN, settings=settings, schedule=Schedule(limits=PLENTY), backings=backings(servers)
     )
     with (
-        _responding(SignIn(servers, authority)),
+        _responding(SignIn(servers, authority, partial(identities, app.state.service.world))),
         TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"}) as client,
     ):
         yield Sandbox(root, servers, authority, Cloud(client))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
 from sandbox.arm.change import Change
-from sandbox.arm.errors import ArmError, Refusal
+from sandbox.arm.errors import Refusal
 from sandbox.arm.fields import Field
 from sandbox.arm.paths import ResourceId
 from sandbox.arm.resource import Resource
@@ -17,6 +15,7 @@ from sandbox.arm.spec import LONG_RUNNING, Busy, Implicit, Location, Name, Refer
 from sandbox.arm.types.network import SUBNET, allocate, delegated_to, prefixes_of
 from sandbox.arm.types.privatedns import A_RECORD, LINK, ZONE
 from sandbox.arm.types.server_parameters import PARAMETERS, max_connections
+from sandbox.arm.types.server_states import READY, STARTS, TRANSITIONS
 from sandbox.arm.world import World
 
 VERSIONS = ("2025-08-01", "2024-08-01", "2026-01-01-preview")
@@ -34,7 +33,6 @@ SKUS = {
     "MemoryOptimized": r"Standard_E(2|4|8|16|20|32|48|64|96)(s_v3|ds_v4|ds_v5|ads_v5|ds_v6|ads_v6)",
 }
 STORAGE_SIZES = (32, 64, 128, 256, 512, 1024, 2048, 4095, 4096, 8192, 16384, 32767, 32768)
-START, STOP, RESTART, FAILOVER = "start", "stop", "restart", "failover"
 SYSTEM_DATABASES = ("azure_maintenance", "azure_sys", "postgres")
 
 BUSY = Refusal(
@@ -42,7 +40,6 @@ BUSY = Refusal(
     "ServerIsBusy",
     "Cannot complete operation while server '{name}' is busy processing another operation. Try again later.",
 )
-NOT_READY = Refusal(409, "ServerIsNotReady", "The server '{name}' is not in the state Ready. Start it and try again.")
 FIXED = Refusal(400, "PropertyChangeNotAllowed", "The property '{path}' of server '{name}' cannot be changed.")
 
 
@@ -158,7 +155,7 @@ def _server_outputs(change: Change) -> dict[str, Any]:
     return {
         "properties": {
             "fullyQualifiedDomainName": f"{change.name}{ZONE_SUFFIX}",
-            "state": change.earlier("properties.state") or "Ready",
+            "state": change.earlier("properties.state") or READY,
             "minorVersion": "6",
             "availabilityZone": change.earlier("properties.availabilityZone")
             or change.fact("zone", change.get("properties.availabilityZone") or "1"),
@@ -236,52 +233,6 @@ def _parameter_outputs(change: Change) -> dict[str, Any]:
     return shown
 
 
-def _restart(_: World, server: Resource, body: Any) -> str:
-    """Source: REST API, Servers - Restart: restartWithFailover needs a standby."""
-    _is_ready(server)
-    if not (body or {}).get("restartWithFailover"):
-        return RESTART
-    if ((server.properties.get("highAvailability") or {}).get("mode") or "Disabled").lower() == "disabled":
-        message = f"Failover is not possible: high availability is not enabled on server '{server.name}'."
-        raise ArmError(400, "HighAvailabilityNotEnabled", message)
-    return FAILOVER
-
-
-def _stop(_: World, server: Resource, __: Any) -> str:
-    """Source: how to stop and start a server."""
-    _is_ready(server)
-    return STOP
-
-
-def _is_ready(server: Resource) -> None:
-    if server.properties["state"] != "Ready":
-        raise NOT_READY.error(name=server.name)
-
-
-def _restarted(world: World, server: Resource) -> Iterable[Resource]:
-    """Parameters that waited for a restart have taken effect."""
-    for parameter in world.children(server.key, CONFIGURATION):
-        properties = {**parameter.properties, "isConfigPendingRestart": False}
-        yield replace(parameter, body={**parameter.body, "properties": properties})
-
-
-def _failed_over(world: World, server: Resource) -> Iterable[Resource]:
-    """The standby's zone becomes the server's, and the other way round."""
-    yield from _restarted(world, server)
-    availability = server.properties["highAvailability"]
-    zone, standby = server.properties["availabilityZone"], availability.get("standbyAvailabilityZone")
-    if standby:
-        swapped = {"availabilityZone": standby, "highAvailability": {**availability, "standbyAvailabilityZone": zone}}
-        yield replace(server, body={**server.body, "properties": {**server.properties, **swapped}})
-
-
-def _in_state(state: str) -> Callable[[World, Resource], Iterable[Resource]]:
-    def changed(_: World, server: Resource) -> Iterable[Resource]:
-        return [replace(server, body={**server.body, "properties": {**server.properties, "state": state}})]
-
-    return changed
-
-
 def _system_database(_: World, path: ResourceId) -> dict[str, Any] | None:
     known = path.name.lower() in SYSTEM_DATABASES
     return {"properties": {"charset": "UTF8", "collation": "en_US.utf8"}} if known else None
@@ -313,13 +264,8 @@ SPECS = (
         ),
         invalid="InvalidParameterValue",
         long_running=LONG_RUNNING,
-        starts={"start": lambda *_: START, "stop": _stop, "restart": _restart},
-        transitions={
-            START: lambda world, server: [*_in_state("Ready")(world, server), *_restarted(world, server)],
-            STOP: _in_state("Stopped"),
-            RESTART: _restarted,
-            FAILOVER: _failed_over,
-        },
+        starts=STARTS,
+        transitions=TRANSITIONS,
         provisioning_state=False,
         fields=(
             Field("sku", kind="object", required=True),
