@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +48,33 @@ def test_a_log_is_written_listed_read_and_deleted(storage: Storage) -> None:
     assert weather.get_blob_client(LOG).exists()
     weather.get_blob_client(LOG).delete_blob()
     assert not weather.get_blob_client(LOG).exists()
+
+
+def test_airflows_own_handler_writes_appends_and_reads_a_log(
+    azure: RunningAzure, storage: Storage, identities: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage("writer")  # Leaves the assertion in its file.
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
+    monkeypatch.setenv("AIRFLOW_CONN_LOGS", json.dumps({"conn_type": "wasb", "host": f"https://{HOST}"}))
+    monkeypatch.setenv("AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID", "logs")
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com/")
+    monkeypatch.setenv("AZURE_TENANT_ID", TENANT_ID)
+    monkeypatch.setenv("AZURE_CLIENT_ID", identities["writer"]["clientId"])
+    monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(tmp_path / "writer"))
+    from airflow.providers.microsoft.azure.log.wasb_task_handler import WasbRemoteLogIO
+
+    local = tmp_path / "local"
+    local.mkdir()
+    handler = WasbRemoteLogIO(
+        remote_base="runs", base_log_folder=local, delete_local_copy=False, wasb_container="weather"
+    )
+    for line in ("first", "second"):
+        (local / "attempt=1.log").write_text(f"{line}\n")
+        handler.upload("attempt=1.log", None)
+    assert handler.read("attempt=1.log", None) == (
+        [f"https://{HOST}/weather/runs/attempt=1.log"],
+        ["first\nsecond\n"],
+    )
 
 
 def test_append_blobs_grow_and_large_blobs_come_in_blocks(storage: Storage) -> None:
