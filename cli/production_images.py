@@ -26,6 +26,7 @@ from stacks.errors import MachineError, Problem
 PLATFORM: Final = "linux/amd64"
 """Of the cluster's nodes."""
 
+_BUILDER: Final = "ariel"
 _ATTESTATION: Final = "attestation-manifest"
 _SPDX: Final = "https://spdx.dev/Document"
 _TOKEN_USER: Final = "00000000-0000-0000-0000-000000000000"  # noqa: S105 - a name, not a secret
@@ -134,10 +135,20 @@ def _build_command(image: Definition, tag: str, target: Path) -> list[str]:
     context = image.home.parents[1]
     revision = _run(["git", "-C", str(context), "rev-parse", "HEAD"]).strip()
     return [
-        *("docker", "buildx", "build", f"--platform={PLATFORM}", "--sbom=true", "--provenance=mode=max"),
+        *("docker", "buildx", "build", f"--builder={_builder()}", f"--platform={PLATFORM}"),
+        *("--sbom=true", "--provenance=mode=max"),
         *(f"--build-arg=VERSION={tag}", f"--build-arg=REVISION={revision}"),
         *(f"--file={image.home / 'Dockerfile'}", f"--output=type=oci,dest={target}", str(context)),
     ]
+
+
+def _builder() -> str:
+    """A builder that writes archives with attestations; Docker's own one does not."""
+    try:
+        _run(["docker", "buildx", "inspect", _BUILDER])
+    except MachineError:
+        _run(["docker", "buildx", "create", f"--name={_BUILDER}", "--driver=docker-container"])
+    return _BUILDER
 
 
 def _run(command: Sequence[str], given: str = "") -> str:
