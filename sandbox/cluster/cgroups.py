@@ -1,4 +1,4 @@
-"""The cgroup of all pods of one sandbox: one in every controller's tree (version 1), or one (version 2)."""
+"""The cgroup of all pods of one sandbox: one in each controller's tree (version 1), or just one (version 2)."""
 
 from __future__ import annotations
 
@@ -83,7 +83,10 @@ def _unified(root: Path) -> bool:
 
 
 def _trees(root: Path) -> Iterator[Path]:
-    """The mounted trees of version 1; two names may be one tree (`cpu` -> `cpu,cpuacct`)."""
+    """The mounted trees of version 1, and that of version 2 beside them, in which runc makes groups as well.
+
+    Two names may be one tree (`cpu` -> `cpu,cpuacct`).
+    """
     for tree in sorted(root.iterdir()) if root.exists() else ():
-        if tree.is_dir() and (tree / "cgroup.procs").exists() and not _unified(tree):
+        if tree.is_dir() and (tree / "cgroup.procs").exists():
             yield tree
