@@ -1,4 +1,4 @@
-"""What PgBouncer reads, made from the roles and their tokens. Pure.
+"""What PgBouncer (1.23 or later) reads, made from the roles and their tokens. Pure.
 
 A role, its alias and its login have one name, and PgBouncer looks both the client's verifier and the server's password
 up by name. So they stand in different places: the verifier of the login in `auth_file`, the token in the alias, where
@@ -20,8 +20,6 @@ USERS: Final = "userlist.txt"
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._:-]+")
-_EVERYWHERE: Final = ("0.0.0.0/0", "::/0")
-"""PgBouncer knows the address `all` from 1.23 only."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +50,13 @@ def configuration(base: str, database: Database, roles: Iterable[Role], tokens: 
     """
     served = sorted((role for role in roles if role.name in tokens), key=lambda role: role.name)
     aliases = [_alias(role, database, tokens[role.name]) for role in served]
-    rules = [f"host {role.name} {role.name} {address} scram-sha-256" for role in served for address in _EVERYWHERE]
-    rejections = ["local all all reject", *(f"host all all {address} reject" for address in _EVERYWHERE)]
+    rules = [f"host {role.name} {role.name} all scram-sha-256" for role in served]
+    # The console of a user of PgBouncer's own uid is not subject to them.
+    rules += ["local all all reject", "host all all all reject"]
     users = [f'"{role.name}" "{role.verifier}"' for role in served]
     return Configuration(
         {
-            # The console of a user of PgBouncer's own uid is not subject to these rules.
-            HBA: _lines([*rules, *rejections]),
+            HBA: _lines(rules),
             USERS: _lines(users),
             CONFIGURATION: _lines([base.rstrip(), "", "[databases]", *aliases]),
         }
@@ -73,7 +71,7 @@ def _alias(role: Role, database: Database, token: str) -> str:
         "dbname": database.name,
         "user": role.name,
         "pool_size": role.pool_size,
-        # Called reserve_pool_size from 1.24; the old name stays valid.
+        # From 1.24 called reserve_pool_size; the old name stays valid.
         "reserve_pool": role.reserve_pool_size,
         "password": f"'{token}'",
     }

@@ -78,7 +78,8 @@ class RefresherMetrics(Collector):
 
     def _pools(self) -> Iterator[Metric]:
         try:
-            pools = self._console.pools()
+            with self._console.open() as session:
+                pools = session.pools()
         except ConsoleError:
             yield GaugeMetricFamily("ariel_pgbouncer_up", "Whether PgBouncer's console answers", 0)
             return

@@ -115,7 +115,8 @@ class Refresher:
         if self._version is not None:
             return
         try:
-            self._version = self._console.version()
+            with self._console.open() as session:
+                self._version = session.version()
         except ConsoleError:
             return
         limit = longest_token(self._version)
@@ -191,7 +192,8 @@ class Refresher:
             self._written = wanted
 
     def _reload(self, wanted: Configuration) -> None:
-        self._console.reload()
+        with self._console.open() as session:
+            session.reload()
         self._loaded = wanted
         self.reloads += 1
 

@@ -44,7 +44,8 @@ def document(slug: str = "weather", **changes: Any) -> dict[str, Any]:
 class ApiServer:
     """A TLS server that answers as the Kubernetes API does, from a script: what a real one does only on bad days.
 
-    `watches` holds one list of events (or an HTTP status) per watch; when it is used up, watches wait for `close`.
+    `watches` holds one list of events (or an HTTP status) per watch; when it is used up, watches get what
+    `send` is given, until `close`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,6 +54,8 @@ class ApiServer:
         self.watches: list[list[dict[str, Any]] | int] = []
         self.failing_lists = 0
         self.queries: list[dict[str, str]] = []
+        self._log: list[dict[str, Any]] = []
+        self._events = threading.Condition()
         self._closed = threading.Event()
         authority = Authority(folder, "test")
         leaf = authority.server("api", "api", ["127.0.0.1"])
@@ -80,8 +83,22 @@ class ApiServer:
         self.items[slug] = item
         return item
 
+    def send(self, kind: str, item: dict[str, Any]) -> None:
+        """An event to whoever watches, now."""
+        if kind == "DELETED":
+            del self.items[item["metadata"]["labels"]["ariel.dev/tenant"]]
+            self.version += 1
+            item = {**item, "metadata": {**item["metadata"], "resourceVersion": str(self.version)}}
+        with self._events:
+            self._log.append({"type": kind, "object": item})
+            self._events.notify_all()
+
     def close(self) -> None:
+        if self._closed.is_set():
+            return
         self._closed.set()
+        with self._events:
+            self._events.notify_all()
         self._server.shutdown()
         self._server.server_close()
 
@@ -110,8 +127,19 @@ class ApiServer:
                 if isinstance(script, int):
                     return self._send(script, {"message": "too old resource version"})
                 if script is None:
-                    server._closed.wait(20)
-                return self._send(200, *(script or []))
+                    return self._stream()
+                return self._send(200, *script)
+
+            def _stream(self) -> None:
+                """What is sent from now on, until the server closes."""
+                self._send(200)
+                with server._events:
+                    sent = len(server._log)
+                    while not server._closed.is_set():
+                        for event in server._log[sent:]:
+                            self.wfile.write(json.dumps(event).encode() + b"\n")
+                        sent = len(server._log)
+                        server._events.wait(20)
 
             def _send(self, status: int, *bodies: dict[str, Any]) -> None:
                 self.send_response(status)
