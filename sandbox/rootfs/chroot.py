@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from stacks.errors import MachineError, Problem
 INPUTS: Final = "/run/build"
 """Folder inside the tree below which the inputs of a script appear."""
 
+_PROGRAMS: Final = ("setpriv", "unshare", "mount", "chroot")
 _KEPT_LINES: Final = 15
 _ENVIRONMENT: Final = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -57,18 +59,22 @@ class Run:
 
 
 def require_root() -> None:
-    """Raises MachineError where the process may not mount."""
+    """Raises MachineError where the process may not mount, or the programs for it are missing."""
+    problems = []
     if os.geteuid() != 0:
-        raise MachineError(
-            [
-                Problem(
-                    path="user",
-                    value=f"uid {os.geteuid()}",
-                    rule="root: container images are built from mounts and from files of several owners",
-                    action="run the same command as root (`sudo -E`)",
-                )
-            ]
+        rule = "root: container images are built from mounts and from files of several owners"
+        problems.append(
+            Problem(path="user", value=f"uid {os.geteuid()}", rule=rule, action="run it as root (`sudo -E`)")
         )
+    if missing := [program for program in _PROGRAMS if shutil.which(program) is None]:
+        rule = "programs of util-linux and coreutils, which every distribution has"
+        problems.append(
+            Problem(
+                path="PATH", value=f"no {', '.join(missing)}", rule=rule, action="install them, or add their folder"
+            )
+        )
+    if problems:
+        raise MachineError(problems)
 
 
 def run(overlay: Overlay, what: Run) -> None:

@@ -132,6 +132,27 @@ def archived(tmp_path: Path, predicates: dict[str, Any]) -> Path:
     return file
 
 
+def test_an_image_is_built_once_with_its_bill_of_materials(programs: Path, tmp_path: Path) -> None:
+    """What was tried in one environment must be what the next one gets, not a second build of it."""
+    made = archived(tmp_path, {"https://spdx.dev/Document": {"spdxVersion": "SPDX-2.3"}})
+    program(programs, "git", "echo 0123")
+    program(
+        programs,
+        "docker",
+        f"""for word in "$@"; do
+            case "$word" in --output=*) cp {made} "${{word#*dest=}}" ;; esac
+        done""",
+    )
+    folder = tmp_path / "images"
+    first = build(load("pgbouncer"), folder, LineReport(StringIO()))
+    assert build(load("pgbouncer"), folder, LineReport(StringIO())) == first
+    assert sorted(folder.iterdir()) == [first.bill_of_materials, first.file]
+    assert json.loads(first.bill_of_materials.read_text()) == {"spdxVersion": "SPDX-2.3"}
+    (command,) = [call for call in calls(programs) if call.startswith("docker buildx build")]
+    assert f"--build-arg=VERSION={first.tag} --build-arg=REVISION=0123" in command
+    assert "--sbom=true" in command
+
+
 def test_the_bill_of_materials_is_the_one_that_the_build_attached(tmp_path: Path) -> None:
     document = {"spdxVersion": "SPDX-2.3"}
     file = archived(tmp_path, {"https://slsa.dev/provenance/v1": {}, "https://spdx.dev/Document": document})

@@ -125,6 +125,14 @@ def test_without_root_a_build_says_what_to_do(tmp_path: Path, monkeypatch: pytes
     assert "sudo" in problem.action
 
 
+def test_a_machine_without_the_programs_is_told_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MachineError) as refused:
+        ensure_layer(layer(tmp_path), LineReport(StringIO()))
+    assert [problem.value for problem in refused.value.problems] == ["no setpriv, unshare, mount, chroot"]
+
+
 def test_a_path_with_a_blank_is_one_word_of_the_mounting_script() -> None:
     """The cache may lie below a folder of any name."""
     overlay = chroot.Overlay(lower=[Path("/a b/low")], upper=Path("/a b/up"), work=Path("/w"), root=Path("/r t"))
