@@ -1,4 +1,4 @@
-"""A Flexible Server of the emulated ARM takes real connections, of whoever a token opens the role for and of nobody else."""
+"""A Flexible Server of the emulated ARM takes real connections of those whose token opens the role, and no others."""
 
 from __future__ import annotations
 
