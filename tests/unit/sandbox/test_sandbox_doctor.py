@@ -20,6 +20,7 @@ from sandbox.toolchain import TOOLS
 from sandbox.toolchain.download import Downloads
 
 Usage = namedtuple("Usage", "total used free")
+NODE_CHECK = Check.of("node: rights", True, "user 0", "root", "use sudo")
 
 
 @pytest.fixture
@@ -39,6 +40,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         file.parent.mkdir(parents=True)
         file.touch()
     monkeypatch.setattr(doctor, "Downloads", lambda: Downloads(httpx.MockTransport(_closed)))
+    # Who runs these tests need not be root.
+    monkeypatch.setattr(doctor.preflight, "checks", lambda folder, nft: iter([NODE_CHECK]))
 
 
 def test_a_machine_that_has_all_passes_every_check(project: Path) -> None:
@@ -57,6 +60,20 @@ def test_every_check_that_fails_says_what_to_do(project: Path, tmp_path: Path, m
     failed = [check for check in examine(project) if not check.ok]
     assert len(failed) == len(TOOLS) + len(("go", "space of the cache", "space of the project"))
     assert all(check.action and check.found and check.rule for check in failed)
+
+
+def test_what_a_node_needs_is_looked_at_too(project: Path) -> None:
+    assert NODE_CHECK in list(examine(project))
+
+
+def test_a_missing_tool_of_debian_without_apt_is_a_problem_that_go_does_not_solve(
+    project: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(tmp_path / "cache" / "tools" / "runc")
+    checks = _by_name(project)
+    assert not checks["tool runc"].ok
+    assert "apt" in checks["tool runc"].action
+    assert checks["go"].ok
 
 
 def test_a_missing_tool_without_go_and_without_network_is_a_problem(project: Path, tmp_path: Path) -> None:

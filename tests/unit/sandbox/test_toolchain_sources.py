@@ -125,6 +125,43 @@ def test_a_download_with_another_digest_is_never_installed(machine: Machine) -> 
     assert [file for file in machine.cache.rglob("*") if file.is_file() and file.name != "lock"] == []
 
 
+APT = """case "$*" in
+*update) exit 0 ;;
+download*) [ -n "$LISTS" ] && for name in "$@"; do : > "$name.deb"; done ;;
+*download*) for name in "$@"; do case "$name" in -*|*/*|download) ;; *) : > "$name.deb" ;; esac; done ;;
+esac"""
+DPKG = """/bin/mkdir -p "$3/usr/sbin" "$3/usr/share/doc"
+echo "from Debian" > "$3/usr/sbin/runc"
+echo "text" > "$3/usr/share/doc/runc""""
+
+
+@pytest.mark.parametrize("lists", ["", "fresh"])
+def test_a_tool_is_unpacked_from_debian_also_where_the_machines_lists_are_of_no_use(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, lists: str
+) -> None:
+    monkeypatch.setenv("LISTS", lists)
+    machine.command("apt-get", APT)
+    machine.command("dpkg-deb", DPKG)
+    file = machine.ensure("runc")["runc"]
+    assert file.read_text() == "from Debian\n"
+    assert [other.name for other in file.parent.iterdir()] == ["runc"]
+
+
+def test_a_machine_without_debian_is_told_what_to_install(machine: Machine) -> None:
+    with pytest.raises(MachineError) as error:
+        machine.ensure("runc")
+    (problem,) = error.value.problems
+    assert "no apt-get" in problem.value
+    assert "apt install runc" in problem.action
+
+
+def test_a_package_without_the_tool_is_not_installed(machine: Machine) -> None:
+    machine.command("apt-get", "exit 0")
+    machine.command("dpkg-deb", "exit 0")
+    with pytest.raises(MachineError, match="runc holds no runc"):
+        machine.ensure("runc")
+
+
 def test_a_host_that_cannot_be_reached_is_asked_once(machine: Machine) -> None:
     machine.go(BUILD_ALL)
     machine.ensure("kubectl", "kube-apiserver", "kube-controller-manager")
