@@ -132,7 +132,8 @@ download*) [ -n "$LISTS" ] && for name in "$@"; do : > "$name.deb"; done ;;
 esac"""
 DPKG = """/bin/mkdir -p "$3/usr/sbin" "$3/usr/share/doc"
 echo "from Debian" > "$3/usr/sbin/runc"
-echo "text" > "$3/usr/share/doc/runc""""
+echo text > "$3/usr/share/doc/runc"
+"""
 
 
 @pytest.mark.parametrize("lists", ["", "fresh"])
