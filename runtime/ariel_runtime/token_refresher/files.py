@@ -24,7 +24,7 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
             path.replace(target)
     finally:
         for path in fresh:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 path.unlink()
 
 
