@@ -29,6 +29,7 @@ from sandbox.entra.federation import TrustedIssuer
 from sandbox.entra.tokens import TokenAuthority
 from sandbox.names import HostNames
 from sandbox.public_endpoints import PORT, Certificates, Hosts, listen, publish
+from sandbox.vault import secrets
 
 TOKEN = "ARIEL_ARM_TOKEN"  # noqa: S105 - the name of the variable
 
@@ -77,7 +78,10 @@ def _public(service: Service, given: argparse.Namespace) -> Public:
     cluster = ClusterFolder(given.sandbox / "cluster")
     issuer = TrustedIssuer(given.oidc_issuer, cluster.service_account_keys.certificate)
     authority = TokenAuthority(given.sandbox / "entra")
-    apps: dict[str, ASGIApp] = {AUTHORITY_HOST: entra_app(service, authority, issuer)}
+    apps: dict[str, ASGIApp] = {
+        AUTHORITY_HOST: entra_app(service, authority, issuer),
+        secrets.SUFFIX: secrets.vault_app(service, authority),
+    }
     git = git_server.app(given.sandbox / "git")
     apps |= dict.fromkeys(given.git_host, git)
     background = [mirror_accounts(cluster)]

@@ -35,7 +35,7 @@ from sandbox.blob.refusals import (
     TOKEN_REFUSED,
     answer,
 )
-from sandbox.blob.roles import allowed
+from sandbox.data_actions import allowed
 from sandbox.entra.tokens import STORAGE_AUDIENCE, TokenAuthority, TokenRefused
 
 SUFFIX: Final = ".blob.core.windows.net"

@@ -11,7 +11,7 @@ import pytest
 from sandbox.arm.paths import parse
 from sandbox.arm.world import World
 from sandbox.blob.operations import DELETE, READ, READ_CONTAINERS, WRITE
-from sandbox.blob.roles import allowed
+from sandbox.data_actions import allowed
 from stacks.roles import BUILT_IN
 from tests.engine.arm.cloud import GROUP, SUBSCRIPTION, Cloud, running
 from tests.engine.arm.examples import HERE, assignment, grant

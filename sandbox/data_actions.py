@@ -1,4 +1,4 @@
-"""Who may do what to which blobs: the role assignments in the emulated ARM, read at every request."""
+"""Who may do what with data: the role assignments in the emulated ARM, read at every request."""
 
 from __future__ import annotations
 

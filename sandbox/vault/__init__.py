@@ -1,0 +1,1 @@
+"""The emulated Key Vault: secrets that ARM holds, read by whoever a role lets."""
