@@ -32,9 +32,9 @@ def _of_team(column: str) -> Rows:
     return Rows(f"`{column}` is the tenant's team", f"{column} = (SELECT ariel.team())")
 
 
-def _of_parent(column: str, parent: str, key: str = "id") -> Rows:
+def _of_parent(column: str, parent: str) -> Rows:
     """Rows whose parent the role sees: the parent's own rule is applied inside."""
-    return Rows(f"`{column}` is a visible row of `{parent}`", f"{column} IN (SELECT {key} FROM public.{parent})")
+    return Rows(f"`{column}` is a visible row of `{parent}`", f"{column} IN (SELECT id FROM public.{parent})")  # noqa: S608
 
 
 DAG: Final = _of_dag("dag_id")

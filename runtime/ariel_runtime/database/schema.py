@@ -37,9 +37,7 @@ def bring_to_rules(writer: Writer) -> None:
     """All of it, on the tables that exist; names those that the rules speak of and that do not."""
     tables = set(writer.column("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
     if absent := sorted({table.name for table in TABLES} - tables):
-        _LOG.warning(
-            "This schema has no table %s: another version of Airflow than the rules are for", ", ".join(absent)
-        )
+        _LOG.warning("The rules are for another version of Airflow: no table %s", ", ".join(absent))
     _objects(writer, [made for made in guards.objects() if made.table is None or made.table in tables])
     _row_security(writer, {table.name for table in TABLES if table.rows and table.name in tables})
     _privileges(writer, desired_grants(tables, _sequences(writer)))

@@ -1,1 +1,1 @@
-"""Keeps the metadata database in step with the tenant registry: roles, rules, and Airflow's teams, pools and bundles."""
+"""Keeps the metadata database in step with the tenant registry: roles, rules, teams, pools and bundles."""

@@ -1,4 +1,4 @@
-"""What all tenants share: the owner's and the runtime's role, the tenants' groups, who may enter, and the schema's rules."""
+"""What all tenants share: the roles of owner and runtime, the tenants' groups, who may enter, the schema's rules."""
 
 from __future__ import annotations
 

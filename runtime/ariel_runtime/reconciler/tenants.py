@@ -1,4 +1,4 @@
-"""One tenant in the database: its roles, its entry among those who share it, and its team, pool and bundle in Airflow."""
+"""One tenant in the database: its roles, its entry in `ariel.tenant`, its team, pool and bundle in Airflow."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ForeignRoleError(ValueError):
 
 
 def keep(landscape: Landscape, tenant: Tenant) -> None:
-    """All that is the tenant's is there and as its entry says. Its roles see nothing until it stands in `ariel.tenant`."""
+    """All that is the tenant's is there, as its entry says. Raises ForeignRoleError before anything is written."""
     kinds = {role: _kind(role) for role in tenant.roles}
     with landscape.airflow.transaction() as airflow:
         _entry(airflow, tenant)
@@ -56,7 +56,7 @@ def _entry(airflow: Writer, tenant: Tenant) -> None:
 
 
 def _airflow_rows(landscape: Landscape, tenant: Tenant) -> None:
-    """Through Airflow's models. A DAG processor or triggerer whose team is missing ends at once and is started again."""
+    """Through Airflow's models. A DAG processor whose team is missing ends at once and is started again."""
     with landscape.airflow.session() as session:
         team = session.get(Team, tenant.team) or Team(name=tenant.team)
         bundle = session.get(DagBundleModel, tenant.bundle) or DagBundleModel(name=tenant.bundle)
