@@ -127,11 +127,11 @@ def test_what_a_layer_removes_is_removed_in_the_node_as_well(tmp_path: Path) -> 
     with building(report):
         ensure_layer(layer, report)
     archive.write_tree(layer.root, tmp_path / "layer.tar")
+    shutil.rmtree(layer.folder)
     with tarfile.open(tmp_path / "layer.tar") as opened:
         names = {member.name for member in opened}
     assert "etc/.wh.debian_version" in names
     assert "usr/share/base-files/.wh..wh..opq" in names
-    shutil.rmtree(layer.folder)
 
 
 def test_a_failed_build_says_what_failed_and_leaves_nothing(tmp_path: Path) -> None:
