@@ -70,6 +70,7 @@ def up(
     session.prepare(cluster=True)
     plan = session.up(_options(target, refresh))
     _show(plan, session, "changed", as_json)
+    session.diagnose()
     if not as_json:
         for table in tables.of_environment(session.exports()):
             console.out.print(table)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from cli import console
 from cli.azure import Azure
 from cli.engine import Engine, underlying_command
 from cli.plan import Plan
+from cli.platform import Platform, PlatformError, Run, administrator_password
 from cli.project import find_root
 from cli.protection import refuse_protected
 from cli.recovery import release_stale_lock, settle_pending_creates
@@ -19,10 +21,10 @@ from cli.renames import refuse_renames
 from cli.state import StackState
 from cli.vaults import VAULT, adopt_vaults, purge_deleted
 from cli.workspace import sandbox_workspace, stack_file
+from components.namespace import PLATFORM
 from sandbox import toolchain
 from sandbox.landscape import assumed
 from sandbox.lifecycle import Sandbox
-from sandbox.rootfs.images import planned
 from stacks import load
 from stacks.errors import Problem, UsageError
 from stacks.settings import Settings
@@ -91,8 +93,8 @@ class Session:
 
         if self.live:
             return Engine(self.stack, self.root, {}, program)
-        images = planned() if self.sandbox.network else {}
-        folder = sandbox_workspace(self.root, self.sandbox.paths.root / "project", self.stack, images)
+        place = self.sandbox.paths.root / "project"
+        folder = sandbox_workspace(self.root, place, self.stack, self.sandbox.images)
         return Engine(self.stack, folder, self.sandbox.environment(), program)
 
     def preview(self, options: dict[str, Any]) -> Plan:
@@ -123,14 +125,43 @@ class Session:
             return {}
         return self.engine.state().exports
 
+    @cached_property
+    def platform(self) -> Platform | None:
+        """The running Airflow; None in Azure, and where the sandbox has no node or never started."""
+        ingress, kubeconfig = self.sandbox.ingress, self.sandbox.cluster().kubeconfig
+        if self.live or self.sandbox.network is None or not ingress.authority.exists():
+            return None
+        host = self.settings.airflow.host
+        return Platform(host, ingress.port, ingress.authority, lambda: administrator_password(kubeconfig, PLATFORM))
+
     def status(self) -> dict[str, Any]:
         """What `ariel status --json` prints; a contract."""
         components = [{"name": part.name, "ready": part.ready} for part in self.sandbox.status()]
+        exported = self.exports().get("tenants", {})
+        runs: Mapping[str, Run | None] = {}
+        if self.platform is not None:
+            found = self.platform.components()
+            components += [{"name": name, "ready": ready} for name, ready in found.items()]
+            with suppress(PlatformError):
+                runs = self.platform.last_runs(exported)
         tenants = [
-            {"slug": slug, "namespace": tenant["taskNamespace"], "last_run": None}
-            for slug, tenant in self.exports().get("tenants", {}).items()
+            {
+                "slug": slug,
+                "namespace": tenant["taskNamespace"],
+                "last_run": run.as_json() if (run := runs.get(slug)) else None,
+            }
+            for slug, tenant in exported.items()
         ]
         return {"components": components, "tenants": tenants}
+
+    def diagnose(self) -> None:
+        """Runs the diagnostics of each tenant that never ran anything. Raises PlatformError where one fails."""
+        if self.platform is None:
+            return
+        never = [slug for slug, run in self.platform.last_runs(self.settings.tenants).items() if run is None]
+        for slug in never:
+            with console.err.status(f"first run of {slug}.diagnostics"):
+                self.platform.trigger(f"{slug}.diagnostics")
 
     @cached_property
     def _azure(self) -> Azure:

@@ -60,7 +60,13 @@ class Migration(pulumi.ComponentResource):
         )
         job = batch.v1.Job(
             name,
-            metadata={"name": job_name(args.image_tag), "namespace": args.namespace, "labels": labels(ACCOUNT)},
+            metadata={
+                "name": job_name(args.image_tag),
+                "namespace": args.namespace,
+                "labels": labels(ACCOUNT),
+                # A failed job stays failed: the next run makes it anew instead of waiting for it.
+                "annotations": {"pulumi.com/replaceUnready": "true"},
+            },
             spec={"backoffLimit": _ATTEMPTS, "template": _template(args)},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )

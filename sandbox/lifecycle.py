@@ -21,6 +21,7 @@ from sandbox.official_plugins import PUBLISHED, OfficialPlugins
 from sandbox.paths import REPOSITORY, SandboxPaths
 from sandbox.postgres.servers import PostgresServers
 from sandbox.report import LineReport, Report
+from sandbox.rootfs.images import BuiltImage, planned
 from sandbox.workloads import furnish, git_hosts
 from stacks.settings import Settings
 
@@ -61,6 +62,14 @@ class Sandbox:
         self.arm = ArmServer(self.paths)
         self.ingress = IngressServer(self.paths, self.paths.cluster / "pki")
         self._plugins = OfficialPlugins(self.paths.pulumi_home)
+        self._images: Mapping[str, BuiltImage] | None = None
+
+    @property
+    def images(self) -> Mapping[str, BuiltImage]:
+        """Name -> what the pods shall run: what `start` gave the node, else what it would; none without a node."""
+        if self._images is None:
+            return planned() if self.network else {}
+        return self._images
 
     @property
     def network(self) -> SandboxNetwork | None:
@@ -111,7 +120,7 @@ class Sandbox:
     def _furnish(self, one_node: Cluster, settings: Settings, report: Report) -> None:
         if databases := self.databases(report):
             databases.start_all()
-        furnish(settings, one_node, self.paths.root / "git", report)
+        self._images = furnish(settings, one_node, self.paths.root / "git", report)
         self.ingress.launch(kubeconfig=one_node.kubeconfig, ingress_class=INGRESS_CLASS, report=report)
         self.ingress.wait(report)
 
@@ -160,7 +169,7 @@ class Sandbox:
         }
 
     def _path(self) -> str:
-        own = ["azure-native", "kubernetes", *sorted(PUBLISHED.keys() - self._plugins.installed())]
+        own = ["azure-native", *sorted(PUBLISHED.keys() - self._plugins.installed())]
         plugins = [str(REPOSITORY / "sandbox" / "plugins" / "bin" / package) for package in own]
         tools = [toolchain.located(toolchain.TOOLS[name]) for name in ENGINE_TOOLS + CLUSTER_TOOLS]
         present = os.environ.get("PATH", os.defpath).split(os.pathsep)

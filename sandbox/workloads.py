@@ -42,11 +42,15 @@ def git_hosts(settings: Settings) -> frozenset[str]:
     return frozenset(host for url in urls if url.startswith("https://") and (host := urlsplit(url).hostname))
 
 
-def furnish(settings: Settings, cluster: Cluster, repositories: Path, report: Report) -> None:
-    """Give the node of `cluster` what the pods of these settings need. Raises MachineError."""
+def furnish(
+    settings: Settings, cluster: Cluster, repositories: Path, report: Report
+) -> Mapping[str, images.BuiltImage]:
+    """Give the node of `cluster` what the pods of these settings need; returns the images. Raises MachineError."""
     workload_identity.apply(cluster.kubeconfig, settings.azure.tenant_id)
     _publish(settings, repositories)
-    _import(settings, cluster, images.ensure_images(report), report)
+    built = images.ensure_images(report)
+    _import(settings, cluster, built, report)
+    return built
 
 
 def _publish(settings: Settings, repositories: Path) -> None:
