@@ -201,7 +201,9 @@ def test_a_container_is_made_by_arm_only(storage: Storage) -> None:
     assert missing.value.error_code == "ContainerNotFound"
 
 
-def test_a_container_made_again_is_empty(cloud: Cloud, storage: Storage, identities: dict[str, Any]) -> None:
+def test_a_removed_container_is_gone_and_one_made_again_is_empty(
+    cloud: Cloud, storage: Storage, identities: dict[str, Any]
+) -> None:
     def make() -> ContainerClient:
         cloud.made(container("passing"), {"properties": {}})
         writer = grant(identities["writer"]["principalId"], "ba92f5b4-2d11-453d-a403-e96b0029c9fe")
@@ -212,6 +214,7 @@ def test_a_container_made_again_is_empty(cloud: Cloud, storage: Storage, identit
     cloud.delete(container("passing"))
     assert list(make().list_blobs()) == []
     cloud.delete(container("passing"))
+    assert "passing" not in [found.name for found in storage("operator").list_containers()]
 
 
 def test_a_role_that_is_taken_away_ends_at_once(cloud: Cloud, storage: Storage, identities: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -203,3 +204,17 @@ def test_the_published_configuration_leads_to_the_key_that_signs(
     token = credential().get_token(SCOPE).token
     key = keys[jwt.get_unverified_header(token)["kid"]]
     assert jwt.decode(token, key, ["RS256"], audience=POSTGRESQL_AUDIENCE)["iss"] == configuration["issuer"]
+
+
+def test_a_host_that_the_sandbox_does_not_stand_for_gets_no_certificate(azure: RunningAzure) -> None:
+    context = ssl.create_default_context(cafile=azure.trusted)
+    for name in ("example.com", "stranger.azure.net", "core.windows.net"):
+        with socket.create_connection(("127.0.0.1", azure.port)) as plain, pytest.raises(ssl.SSLError):
+            context.wrap_socket(plain, server_hostname=name)
+
+
+def test_the_host_name_of_the_request_decides_not_that_of_the_connection(azure: RunningAzure) -> None:
+    url = f"https://login.microsoftonline.com/{TENANT_ID}/discovery/v2.0/keys"
+    context = ssl.create_default_context(cafile=azure.trusted)
+    answer = httpx.get(url, headers={"Host": "example.com"}, verify=context, trust_env=False)
+    assert answer.status_code == 421
