@@ -52,8 +52,7 @@ class TenantKubernetesExecutor(KubernetesExecutor):
     def _get_pod_namespace(self, ti: TaskInstance) -> str:
         """Where the log of a running task is read; asked by the API server, which starts no executor."""
         tenant = tenant_of_dag(ti.dag_id)
-        namespace: str = tenant.task_namespace if tenant else self.conf.get("kubernetes_executor", "namespace")
-        return namespace
+        return tenant.task_namespace if tenant else str(self.kube_config.kube_namespace)
 
 
 def _pod(workload: ExecuteTask, executor_config: object) -> V1Pod:

@@ -22,7 +22,7 @@ from ariel_runtime.refusal import Problem, RefusedError
 if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance
     from airflow.sdk import DAG
-    from airflow.sdk.definitions._internal.abstractoperator import AbstractOperator
+    from airflow.sdk.types import Operator
 
 _DEFAULT_POOL: Final = "default_pool"
 
@@ -46,7 +46,7 @@ def owned_pool(slug: str, pool: str) -> str | None:
     return pool if pool == slug or pool.startswith(f"{slug}.") else None
 
 
-def pool_is_own(slug: str, task: AbstractOperator) -> Problem | None:
+def pool_is_own(slug: str, task: Operator) -> Problem | None:
     """A task in another tenant's pool would take that tenant's slots."""
     if owned_pool(slug, task.pool):
         return None
@@ -59,7 +59,7 @@ def pool_is_own(slug: str, task: AbstractOperator) -> Problem | None:
 
 
 DAG_RULES: Final[tuple[Callable[[str, DAG], Problem | None], ...]] = (id_has_prefix,)
-TASK_RULES: Final[tuple[Callable[[str, AbstractOperator], Problem | None], ...]] = (pool_is_own,)
+TASK_RULES: Final[tuple[Callable[[str, Operator], Problem | None], ...]] = (pool_is_own,)
 
 
 @hookimpl
@@ -69,7 +69,7 @@ def dag_policy(dag: DAG) -> None:
 
 
 @hookimpl
-def task_policy(task: AbstractOperator) -> None:
+def task_policy(task: Operator) -> None:
     if not (slug := own_slug()):
         return
     _refuse([problem for rule in TASK_RULES if (problem := rule(slug, task))])

@@ -16,7 +16,7 @@ class HelloPlugin(AirflowPlugin):
     ]
 
     @property
-    def fastapi_apps(self) -> list[dict[str, Any]]:
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """Asked for by the API server alone: a task pod should not import FastAPI."""
         from ariel_runtime.plugins.hello_app import app
 

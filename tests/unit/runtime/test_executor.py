@@ -175,7 +175,7 @@ def test_a_tenant_added_later_is_known_without_a_restart(
 def test_the_log_of_a_running_task_is_read_in_its_tenants_namespace(
     executor: TenantKubernetesExecutor, monkeypatch: pytest.MonkeyPatch, dag_id: str, namespace: str
 ) -> None:
-    monkeypatch.setenv("AIRFLOW__KUBERNETES_EXECUTOR__NAMESPACE", "airflow")
+    executor.kube_config.kube_namespace = "airflow"
     override = V1Pod(metadata=V1ObjectMeta(namespace="tasks-weather"))
     ti = SimpleNamespace(dag_id=dag_id, executor_config={"pod_override": override})
     assert executor._get_pod_namespace(ti) == namespace  # type: ignore[arg-type]
