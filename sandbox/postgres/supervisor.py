@@ -17,9 +17,9 @@ from typing import Final
 
 from sandbox.postgres.process_namespace import first
 
-RESTART_SECONDS: Final = 0.2
+RESTART_SECONDS: Final = 0.1
 _SLOWEST_RESTART_SECONDS: Final = 5.0
-_HEALTHY_SECONDS: Final = 10.0
+_HEALTHY_SECONDS: Final = 2.0
 """Who ran that long did not fail at its start."""
 
 _ASK_SECONDS: Final = 0.2
