@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import shutil
 import struct
 import tarfile
@@ -62,6 +63,22 @@ def test_airflow_runs_as_the_pods_do_with_the_projects_package(images: dict[str,
 [ "$({AS_THE_POD} dumb-init -- /entrypoint version | tail -1)" = {images["airflow"].version_tag.partition("-")[0]} ]
 """
     in_image("airflow", command, tmp_path)
+
+
+def test_every_module_of_the_package_runs_on_what_the_image_holds(
+    images: dict[str, BuiltImage], tmp_path: Path
+) -> None:
+    """The unit tests run it on another Python, among packages that the image does not have."""
+    assert images
+    program = """
+import importlib, pkgutil, ariel_runtime
+names = [module.name for module in pkgutil.walk_packages(ariel_runtime.__path__, "ariel_runtime.")]
+assert len(names) > 10, names
+for name in names:
+    if not name.endswith("__main__"):
+        importlib.import_module(name)
+"""
+    in_image("airflow", f"export AIRFLOW_HOME=/tmp; {AS_THE_POD} python -c {shlex.quote(program)}", tmp_path)
 
 
 def test_the_image_holds_the_providers_that_the_platform_offers(images: dict[str, BuiltImage], tmp_path: Path) -> None:
