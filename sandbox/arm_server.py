@@ -21,7 +21,7 @@ from sandbox import ports
 from sandbox.blob.azurite import Azurite
 from sandbox.blob.install import install
 from sandbox.network import SandboxNetwork
-from sandbox.paths import REPOSITORY, SandboxPaths
+from sandbox.paths import REPOSITORY, SandboxPaths, cache
 from sandbox.pki import write_private
 from sandbox.ports import KeptPorts
 from sandbox.processes import OwnedProcess
@@ -84,14 +84,15 @@ class ArmServer:
 
         `issuer` and `kubeconfig` are those of the cluster, which need not run yet. With `network`, Azure's public host
         names, and `git_hosts` for the repositories in the sandbox's `git` folder, are served by HTTPS on its address
-        `services`, which need not be there yet. Raises MachineError when the blob storage cannot be installed.
+        `services`, which need not be there yet, and Flexible Servers are real. Raises MachineError when the blob
+        storage cannot be installed.
         """
         port = self._ports.get(_NAME)
         asked = ["--operation-seconds", str(OPERATION_SECONDS)]
         asked += ["--oidc-issuer", issuer, "--cluster-kubeconfig", str(kubeconfig)]
         if network is not None:
             asked += ["--public", network.services, "--sandbox", str(self._paths.root)]
-            asked += ["--azurite", str(install(report))]
+            asked += ["--azurite", str(install(report)), "--postgres"]
             asked += [argument for host in sorted(git_hosts) for argument in ("--git-host", host)]
         served = json.dumps([_code(), *asked])
         if self.process.running():
@@ -111,6 +112,7 @@ class ArmServer:
             "HOME": str(self._paths.root),
             # This checkout's code, whichever checkout the virtual environment was made for.
             "PYTHONPATH": str(REPOSITORY),
+            "ARIEL_CACHE": str(cache()),
             "ARIEL_ARM_TOKEN": self.token,
         }
         self.process.start(command, folder=self._paths.root, environment=environment)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from starlette.types import ASGIApp
@@ -28,6 +29,10 @@ from sandbox.entra.endpoint import AUTHORITY_HOST, entra_app
 from sandbox.entra.federation import TrustedIssuer
 from sandbox.entra.tokens import TokenAuthority
 from sandbox.names import HostNames
+from sandbox.network import network
+from sandbox.postgres.backing import backings, identities
+from sandbox.postgres.servers import PostgresServers
+from sandbox.postgres.sign_in import SignIn
 from sandbox.public_endpoints import PORT, Certificates, Hosts, listen, publish
 from sandbox.vault import secrets
 
@@ -49,8 +54,10 @@ def main() -> int:
         kubeconfig=given.cluster_kubeconfig,
     )
     schedule = load_schedule(given.faults) if given.faults else None
-    app = create_app(given.state, token=token, settings=settings, schedule=schedule)
-    public = _public(app.state.service, given) if given.public else None
+    servers = PostgresServers(given.sandbox, network(given.sandbox)) if given.postgres else None
+    real = backings(servers) if servers else {}
+    app = create_app(given.state, token=token, settings=settings, schedule=schedule, backings=real)
+    public = _public(app.state.service, given, servers) if given.public else None
     serve(app, given.port, public)
     return 0
 
@@ -66,14 +73,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--public", metavar="ADDRESS[:PORT]", help="where Azure's public names are served by HTTPS")
     parser.add_argument("--sandbox", type=Path, help="folder of the sandbox: its cluster, its keys, its DNS names")
     parser.add_argument("--azurite", type=Path, help="script of Azurite, which holds the blobs of storage accounts")
+    parser.add_argument("--postgres", action="store_true", help="run a PostgreSQL per Flexible Server; needs root")
     parser.add_argument("--git-host", action="append", default=[], help="host name that serves the git repositories")
     given = parser.parse_args()
-    if given.public and not (given.sandbox and given.oidc_issuer):
-        parser.error("--public needs --sandbox and --oidc-issuer")
+    if (given.public or given.postgres) and not (given.sandbox and given.oidc_issuer):
+        parser.error("--public and --postgres need --sandbox and --oidc-issuer")
     return given
 
 
-def _public(service: Service, given: argparse.Namespace) -> Public:
+def _public(service: Service, given: argparse.Namespace, servers: PostgresServers | None) -> Public:
     address, _, port = given.public.partition(":")
     cluster = ClusterFolder(given.sandbox / "cluster")
     issuer = TrustedIssuer(given.oidc_issuer, cluster.service_account_keys.certificate)
@@ -89,6 +97,8 @@ def _public(service: Service, given: argparse.Namespace) -> Public:
         contents = Contents(service.world, Azurite(given.sandbox), given.azurite)
         apps[SUFFIX] = BlobProxy(service, authority, contents)
         background.append(contents.keep())
+    if servers:
+        background.append(SignIn(servers, authority, partial(identities, service.world)).serve())
     hosts = Hosts(apps)
     return Public(
         app=hosts,
