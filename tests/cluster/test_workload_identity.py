@@ -118,12 +118,12 @@ def made(client: ApiClient, body: dict[str, Any], namespace: str = NAMESPACE) ->
     return dict(answer.json())
 
 
-def eventually(client: ApiClient, body: dict[str, Any]) -> dict[str, Any]:
+def eventually(client: ApiClient, body: dict[str, Any], namespace: str = NAMESPACE) -> dict[str, Any]:
     """The pod, tried again for as long as it is refused, as a ReplicaSet does."""
     give_up = time.monotonic() + 30
     while True:
         try:
-            return made(client, body)
+            return made(client, body, namespace)
         except ApiException:
             if time.monotonic() > give_up:
                 raise
@@ -254,7 +254,7 @@ def test_a_pod_without_the_label_gets_trust_only(api: ApiClient) -> None:
 def test_the_clusters_own_pods_stay_as_they_are(api: ApiClient) -> None:
     body = pod("default")
     del body["metadata"]["labels"]
-    spec = made(api, body, "kube-system")["spec"]
+    spec = eventually(api, body, "kube-system")["spec"]
     assert "volumes" not in spec
     assert "env" not in spec["containers"][0]
 
@@ -264,6 +264,24 @@ def test_applying_again_changes_nothing(api: ApiClient, kubeconfig: Path) -> Non
     assert len(before[1]) == 4
     apply(kubeconfig, TENANT_ID)
     assert (_mirrored(api), _versions(api)) == before
+
+
+def test_without_the_mirror_no_pod_starts_without_its_identity(api: ApiClient, kubeconfig: Path) -> None:
+    CoreV1Api(api).delete_namespaced_config_map("workload-identity", "kube-system")
+    # Until the API server has noticed, it gives the identity from its memory; it never leaves it out.
+    while (spec := _accepted(api)) is not None:
+        assert variables(spec["containers"][0])["AZURE_CLIENT_ID"] == CLIENT
+    apply(kubeconfig, TENANT_ID)
+    account(api, "wakes-the-mirror", {})
+    assert variables(eventually(api, pod("processor"))["spec"]["containers"][0])["AZURE_CLIENT_ID"] == CLIENT
+
+
+def _accepted(api: ApiClient) -> dict[str, Any] | None:
+    """The spec of a pod of `processor`; None when it is refused."""
+    try:
+        return dict(made(api, pod("processor"))["spec"])
+    except ApiException:
+        return None
 
 
 def _mirrored(api: ApiClient) -> dict[str, str]:
