@@ -185,6 +185,11 @@ class Server:
         parent = self._parent()
         return None if parent is None else first(parent)
 
+    def processes(self) -> dict[int, int]:
+        """Process id of all of the server -> its id inside, where the postmaster is 1."""
+        parent = self._parent()
+        return {} if parent is None else members(parent)
+
     def kill(self, seconds: float) -> None:
         """Crash it, as kill -9 of the postmaster, and keep it down that long; then it recovers by itself."""
         supervisor, postmaster = self.process.identity(), self.postmaster()
@@ -218,10 +223,7 @@ class Server:
 
     def _signal(self, number: signal.Signals) -> None:
         """To every process, the first before the others, so that it starts no more."""
-        parent = self._parent()
-        if parent is None:
-            return
-        found = members(parent)
+        found = self.processes()
         for pid in sorted(found, key=lambda pid: found[pid]):
             try:
                 os.kill(pid, number)

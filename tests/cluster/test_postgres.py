@@ -14,7 +14,6 @@ import pytest
 from sandbox.arm.tenant import TENANT_ID
 from sandbox.entra.tokens import STORAGE_AUDIENCE, TokenAuthority
 from sandbox.names import HostNames
-from sandbox.postgres.process_namespace import members
 from tests.cluster.flexible_server import ADMIN, ADMIN_ID, GROUP, NAME, SERVER, Sandbox, running, server_body
 
 ROLE, ROLE_ID = "ariel_dagproc_weather", str(uuid.uuid4())
@@ -53,11 +52,8 @@ def parameter(name: str) -> str:
     return f"{SERVER}/configurations/{name}"
 
 
-def pids(sandbox: Sandbox) -> dict[int, int]:
-    """The processes of the server, by id outside -> inside."""
-    server = sandbox.servers.server(NAME)
-    parent = server._parent()
-    return {} if parent is None else members(parent)
+def pids(sandbox: Sandbox) -> set[int]:
+    return set(sandbox.servers.server(NAME).processes())
 
 
 def eventually(true: Callable[[], bool], seconds: float = RECOVERY_SECONDS) -> bool:
@@ -248,11 +244,11 @@ def test_a_value_that_postgresql_refuses_fails_the_operation_and_changes_nothing
 
 def test_a_killed_server_recovers_by_itself_with_its_data(sandbox: Sandbox) -> None:
     sandbox.answer("CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)")
-    before = set(pids(sandbox))
+    before = pids(sandbox)
     sandbox.servers.kill(NAME)
     assert eventually(lambda: sandbox.connect().returncode == 0)
     assert sandbox.answer("SELECT n FROM kept; DROP TABLE kept") == "1"
-    assert not before & set(pids(sandbox))
+    assert not before & pids(sandbox)
 
 
 def test_a_server_stays_down_as_long_as_a_test_wants(sandbox: Sandbox) -> None:
@@ -272,11 +268,11 @@ def test_a_paused_server_keeps_its_sessions_and_answers_later(sandbox: Sandbox) 
 
 
 def test_a_failover_cuts_the_sessions_and_swaps_the_zones(sandbox: Sandbox) -> None:
-    before = set(pids(sandbox))
+    before = pids(sandbox)
     answer = sandbox.act("restart", {"restartWithFailover": True, "failoverMode": "ForcedFailover"})
     assert sandbox.cloud.wait(answer) == "Succeeded"
     assert sandbox.answer("SELECT 1") == "1"
-    assert not before & set(pids(sandbox))
+    assert not before & pids(sandbox)
     shown = sandbox.cloud.get(SERVER).json()["properties"]
     assert (shown["availabilityZone"], shown["highAvailability"]["standbyAvailabilityZone"]) == ("2", "1")
 
@@ -286,7 +282,7 @@ def test_a_stopped_server_takes_no_connection_until_it_is_started(sandbox: Sandb
     assert sandbox.cloud.get(SERVER).json()["properties"]["state"] == "Stopped"
     assert sandbox.connect().returncode == 2
     sandbox.servers.start_all()
-    assert (pids(sandbox), sandbox.servers.status()) == ({}, {})
+    assert (pids(sandbox), sandbox.servers.status()) == (set(), {})
     database = sandbox.cloud.send("PUT", f"{SERVER}/databases/early", {"properties": {}})
     assert sandbox.cloud.wait(database) == "Failed"
     assert sandbox.act("restart").json()["error"]["code"] == "ServerIsNotReady"
@@ -300,14 +296,14 @@ def test_the_server_outlives_the_service_and_a_stop_of_the_sandbox_keeps_its_dat
         first.cloud.made(GROUP, {"location": "westeurope"})
         first.cloud.made(SERVER, server_body())
         first.cloud.made(f"{SERVER}/administrators/{ADMIN_ID}", administrator)
-        kept = set(pids(first))
+        kept = pids(first)
         first.answer("CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)")
     with running(tmp_path) as second:
         try:
-            assert kept & set(pids(second))
+            assert kept & pids(second)
             assert second.answer("SELECT n FROM kept") == "1"
             second.servers.stop_all()
-            assert pids(second) == {}
+            assert pids(second) == set()
             second.servers.start_all()
             assert second.answer("SELECT n FROM kept") == "1"
         finally:
@@ -317,11 +313,10 @@ def test_the_server_outlives_the_service_and_a_stop_of_the_sandbox_keeps_its_dat
 @pytest.mark.parametrize("path", [SERVER, GROUP], ids=["the server", "its group"])
 def test_deletion_leaves_no_process_no_data_and_no_name(spare: Sandbox, path: str) -> None:
     spare.cloud.made(f"{SERVER}/databases/airflow", {"properties": {}})
-    parent = spare.servers.server(NAME)._parent()
-    assert parent is not None
-    assert members(parent)
+    processes = pids(spare)
+    assert processes
     spare.cloud.delete(path)
-    assert not Path(f"/proc/{parent}").exists()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in processes)
     assert not (spare.root / "postgres" / NAME).exists()
     assert HostNames(spare.root).names() == {}
     assert spare.servers.status() == {}
@@ -335,8 +330,7 @@ def test_a_reset_takes_the_servers_away(spare: Sandbox) -> None:
 
 def test_all_of_a_server_ends_with_the_process_that_keeps_it(spare: Sandbox) -> None:
     inside = pids(spare)
-    identity = spare.servers.server(NAME).process.identity()
-    assert identity is not None
+    assert inside
     spare.servers.server(NAME).process.stop(0.0)
     assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in inside))
     spare.servers.start_all()
