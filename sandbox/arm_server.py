@@ -77,12 +77,14 @@ class ArmServer:
         issuer: str,
         kubeconfig: Path,
         report: Report,
+        tenant_id: str | None = None,
         network: SandboxNetwork | None = None,
         git_hosts: Collection[str] = (),
     ) -> None:
         """Start the process if it does not run; `wait` tells when it answers.
 
-        `issuer` and `kubeconfig` are those of the cluster, which need not run yet. With `network`, Azure's public host
+        `issuer` and `kubeconfig` are those of the cluster, which need not run yet; `tenant_id` is the directory, where
+        none is given the service's own. With `network`, Azure's public host
         names, and `git_hosts` for the repositories in the sandbox's `git` folder, are served by HTTPS on its address
         `services`, which need not be there yet, and Flexible Servers are real. Raises MachineError when the blob
         storage cannot be installed.
@@ -90,6 +92,7 @@ class ArmServer:
         port = self._ports.get(_NAME)
         asked = ["--operation-seconds", str(OPERATION_SECONDS)]
         asked += ["--oidc-issuer", issuer, "--cluster-kubeconfig", str(kubeconfig)]
+        asked += ["--tenant-id", tenant_id] if tenant_id else []
         if network is not None:
             asked += ["--public", network.services, "--sandbox", str(self._paths.root)]
             asked += ["--azurite", str(install(report)), "--postgres"]

@@ -102,6 +102,7 @@ class Sandbox:
                 issuer=one_node.issuer,
                 kubeconfig=one_node.kubeconfig,
                 report=report,
+                tenant_id=settings.azure.tenant_id if settings else None,
                 network=self.network,
                 git_hosts=git_hosts(settings) if settings else (),
             )

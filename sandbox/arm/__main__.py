@@ -49,7 +49,7 @@ def main() -> int:
         return 2
     settings = Settings(
         operation_seconds=given.operation_seconds,
-        tenant_id=TENANT_ID,
+        tenant_id=given.tenant_id,
         oidc_issuer=given.oidc_issuer,
         kubeconfig=given.cluster_kubeconfig,
     )
@@ -68,6 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
     parser.add_argument("--faults", type=Path, help="fault schedule and limits (JSON)")
     parser.add_argument("--operation-seconds", type=float, default=0.05, help="how long operations take")
+    parser.add_argument("--tenant-id", default=TENANT_ID, help="directory of subscriptions and identities")
     parser.add_argument("--oidc-issuer", help="issuer URL that clusters report")
     parser.add_argument("--cluster-kubeconfig", type=Path, help="file that clusters hand out as user credentials")
     parser.add_argument("--public", metavar="ADDRESS[:PORT]", help="where Azure's public names are served by HTTPS")
