@@ -158,6 +158,17 @@ def test_a_broken_mirror_is_fetched_anew(remote: Remote, mirror: Running, tmp_pa
     git(tmp_path, "clone", "--quiet", mirror.url, "reader")
 
 
+def test_a_mirror_that_breaks_while_it_runs_is_fetched_anew(remote: Remote, mirror: Running, tmp_path: Path) -> None:
+    mirror.start()
+    assert mirror.serves(git(remote.work, "rev-parse", "HEAD"))
+    for path in (mirror.settings.folder / "objects").rglob("*"):
+        if path.is_file():
+            path.chmod(0o600)
+            path.write_bytes(b"")
+    assert mirror.serves(remote.write("after the damage"))
+    git(tmp_path, "clone", "--quiet", mirror.url, "reader")
+
+
 def test_a_git_daemon_that_dies_is_started_again(
     remote: Remote, mirror: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
