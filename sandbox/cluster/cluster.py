@@ -52,9 +52,9 @@ _CLIENTS: Final = {
 class Cluster:
     """The cluster whose files and processes belong to one folder; two folders never touch each other.
 
-    `tools` maps the names in `CONTROL_TOOLS`, with a node also those in `NODE_TOOLS`, to executables. Not `durable`
-    (tests) spares etcd its fsync calls. With a `network` the cluster has a node, which needs root. Every method may be
-    called at any time, from any process of the same user.
+    `tools` maps the name of each component, and with a node of what runs in it (`node_settings.TOOLS`), to its
+    executable. Not `durable` (tests) spares etcd its fsync calls. With a `network` the cluster has a node, which needs
+    root. Every method may be called at any time, from any process of the same user.
     """
 
     def __init__(
@@ -95,13 +95,18 @@ class Cluster:
             if missing:
                 if self._network is not None:
                     preflight.require(self._folder, self._network, self._tools.get("nft"))
-                self._free_ports(missing, report)
+                if API_SERVER.name in self._free_ports(missing, report):
+                    # The others would go on asking at its former address.
+                    self._end(self._components)
+                    missing = list(self._components)
                 authority = self._credentials()
                 with report.step("Start the cluster"):
                     try:
                         self._start(missing, authority)
                     except MachineError:
                         self._end(missing, most_seconds=_FAILED_START_SECONDS)
+                        if self._node and len(missing) == len(self._components):
+                            self._node.clear()
                         raise
         return self.kubeconfig
 
@@ -157,16 +162,20 @@ class Cluster:
     def _locked(self, report: Report) -> AbstractContextManager[None]:
         return exclusive(self._folder.root.with_suffix(".lock"), f"the cluster in {self._folder.root}", report)
 
-    def _free_ports(self, missing: list[Component], report: Report) -> None:
+    def _free_ports(self, missing: Sequence[Component], report: Report) -> set[str]:
+        """Choose other ports where the kept ones are taken; names of the components that have a new one."""
+        changed: set[str] = set()
         for component in missing:
             if not component.listens:
                 continue
             port = self._folder.ports.get(component.name)
             if ports.busy(port):
                 chosen = self._folder.ports.choose(component.name)
+                changed.add(component.name)
                 report.say(
                     f"Port {port} of {component.name} is taken by {ports.holder(port)}; using {chosen} from now on"
                 )
+        return changed
 
     @cached_property
     def _node(self) -> Node | None:
@@ -203,15 +212,21 @@ class Cluster:
         self._launch([component for component in missing if component in self._control])
         self._await_ready(self._control)
         if self._network and self._node:
-            with self._client() as client:
-                objects.apply(client, self._folder.server, self._network, self._folder.ports.get(COREDNS.name))
-                if NODE in missing:
-                    self._node.forget_readiness(client)
+            self._furnish(self._network, self._node, starts=NODE in missing)
             self._launch([component for component in missing if component in self._workers])
             if NODE in missing:
                 self._node.connect()
             self._await_ready(self._workers)
             self._node.add_pause_image()
+
+    def _furnish(self, network: SandboxNetwork, node: Node, *, starts: bool) -> None:
+        with self._client() as client:
+            try:
+                objects.apply(client, self._folder.server, network, self._folder.ports.get(COREDNS.name))
+                if starts:
+                    node.forget_readiness(client)
+            except httpx.HTTPError as error:
+                raise self._failure(API_SERVER, f"did not take what the cluster needs ({error})") from error
 
     def _launch(self, missing: Sequence[Component]) -> None:
         for component in missing:
@@ -242,11 +257,15 @@ class Cluster:
         process = self.processes[component.name]
         problem = Problem(
             path=str(process.log),
-            value=f"{component.name} {what}; its log ends with:\n{process.log_tail()}",
+            value=f"{component.name} {what}; its log ends with:\n{self._last_words(component)}",
             rule=f"{component.name} runs and answers at {component.health(self._folder)}",
             action="free what the log names and run the command again; `ariel reset` starts from an empty cluster",
         )
         return MachineError([problem])
+
+    def _last_words(self, component: Component) -> str:
+        said = self.processes[component.name].log_tail()
+        return f"{said}\n{self._node.complaints()}".strip() if self._node and component is NODE else said
 
     def _answers(self, client: httpx.Client, component: Component) -> bool:
         try:

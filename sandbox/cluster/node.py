@@ -32,6 +32,9 @@ INTERPRETER: Final = Path(sys.executable)
 """The executable of the node's component."""
 
 _ISOLATION_SECONDS: Final = 10.0
+_ERRORS: Final = ("E", "F")  # klog begins a line with its severity; F is fatal.
+_KEPT_ERRORS: Final = 6
+_LINE_LENGTH: Final = 300
 _CTR: Final = ("ctr", f"--address={CONTAINERD_SOCKET}", "--namespace=k8s.io")
 
 
@@ -101,6 +104,12 @@ class Node:
     def left(self) -> bool:
         """Whether something of an ended box is on the host."""
         return self.link.exists()
+
+    def complaints(self) -> str:
+        """The last errors in kubelet's log: it is kubelet that says what keeps the node from being ready."""
+        log = self._folder.node / "logs" / "kubelet.log"
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        return "\n".join([line[:_LINE_LENGTH] for line in lines if line.startswith(_ERRORS)][-_KEPT_ERRORS:])
 
     def clear(self) -> None:
         """Remove what the ended box leaves on the host."""
