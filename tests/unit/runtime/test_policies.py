@@ -35,9 +35,12 @@ def parsing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The tenant's DAG processor: its bundle list as deployed, and the policies as Airflow's own manager holds them."""
     monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", bundle_list("weather", REPOSITORY, team=True))
     manager = settings.get_policy_plugin_manager()
-    manager.register(policies)
+    loaded = manager.is_registered(policies)
+    if not loaded:
+        manager.register(policies)
     yield
-    manager.unregister(policies)
+    if not loaded:
+        manager.unregister(policies)
 
 
 def parse(folder: Path, *, dag_id: str = "weather.report", arguments: str = "") -> DagBag:
