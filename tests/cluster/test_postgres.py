@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -331,7 +333,9 @@ def test_a_reset_takes_the_servers_away(spare: Sandbox) -> None:
 def test_all_of_a_server_ends_with_the_process_that_keeps_it(spare: Sandbox) -> None:
     inside = pids(spare)
     assert inside
-    spare.servers.server(NAME).process.stop(0.0)
+    supervisor = spare.servers.server(NAME).process.identity()
+    assert supervisor is not None
+    os.kill(supervisor.pid, signal.SIGKILL)
     assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in inside))
     spare.servers.start_all()
     assert spare.servers.status() == {NAME: True}
