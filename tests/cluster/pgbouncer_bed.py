@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -23,7 +24,11 @@ from typing import Any
 import psycopg2
 
 from components import pgbouncer, scram
+from components.network_policy import PGBOUNCER_PORT
 from sandbox.pki import Authority
+from sandbox.report import LineReport
+from sandbox.rootfs import definition, recipes
+from sandbox.rootfs.layers import Layer, building, ensure_layer
 from tests.cluster.token_issuer import Issuer
 from tests.unit.runtime.api_server import ApiServer, document
 
@@ -42,14 +47,41 @@ class MissingProgramError(Exception):
     """The test bed cannot run on this machine; says what to install."""
 
 
-def pgbouncers() -> list[Path]:
-    """The programs named by ARIEL_PGBOUNCER (separated by `:`), else the one on PATH. Raises MissingProgramError."""
-    named = os.environ.get("ARIEL_PGBOUNCER", "").split(os.pathsep)
-    found = [shutil.which(name) for name in named if name] or [shutil.which("pgbouncer")]
-    missing = [name for name, path in zip(named, found, strict=False) if path is None]
-    if missing:
-        raise MissingProgramError(f"no PgBouncer {missing}: install pgbouncer, or name one in ARIEL_PGBOUNCER")
-    return [Path(path) for path in found if path]
+def pgbouncer_program(folder: Path) -> Path:
+    """The program named by ARIEL_PGBOUNCER, else that of the sandbox's image, copied into `folder` with its libraries.
+
+    The image's layers are built where they are missing. Raises MissingProgramError, and MachineError of the build.
+    """
+    named = os.environ.get("ARIEL_PGBOUNCER")
+    if named:
+        if found := shutil.which(named):
+            return Path(found)
+        raise MissingProgramError(f"ARIEL_PGBOUNCER is {named}, which is no program: name a PgBouncer, or nothing")
+    roots = _layer_roots(recipes.layers(definition.load("pgbouncer")))
+    (program,) = (file for root in roots for file in root.glob("usr/sbin/pgbouncer"))
+    loader = next(file for root in roots for file in root.glob("usr/lib*/ld-linux-*.so.?"))
+    libraries = ":".join(str(path) for root in roots for path in root.glob("usr/lib/*-linux-gnu"))
+    needed = subprocess.run(
+        [loader, "--library-path", libraries, "--list", program], capture_output=True, text=True, check=True
+    ).stdout
+    found_libraries = re.findall(r"=> (/\S+)", needed)
+    for file in (program, loader, *map(Path, found_libraries)):
+        shutil.copy(file, folder / f"{file.name}{'.bin' if file == program else ''}")
+    launcher = folder / "pgbouncer"
+    launcher.write_text(
+        f'#!/bin/sh\nexec "{folder}/{loader.name}" --library-path "{folder}" "{folder}/pgbouncer.bin" "$@"\n'
+    )
+    launcher.chmod(0o755)
+    folder.chmod(0o755)
+    return launcher
+
+
+def _layer_roots(top: Layer) -> list[Path]:
+    """The folders of that layer and those below it, the top one first."""
+    report = LineReport()
+    with building(report):
+        ensure_layer(top, report)
+    return [layer.root for layer in top.stack()]
 
 
 def postgresql() -> Path:
@@ -81,7 +113,7 @@ class Server:
     def __init__(self, folder: Path, authority: Authority, ldap_port: int) -> None:
         self.host = f"127.{secrets.randbelow(250) + 2}.{secrets.randbelow(250) + 2}.2"
         data, programs = _owned(folder) / "data", postgresql()
-        initdb = [programs / "initdb", "-D", data, "-U", "admin", "-N", "-A", "trust"]
+        initdb = [str(programs / "initdb"), "-D", str(data), "-U", "admin", "-N", "-A", "trust"]
         subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=folder, **AS_UID)
         leaf = authority.server("postgresql", "postgresql", [self.host])
         for source, name in ((leaf.certificate, "server.crt"), (leaf.key, "server.key")):
@@ -185,7 +217,7 @@ class Replica:
         changes = {
             "/run/pgbouncer": str(self.shared),
             "listen_addr = *": "listen_addr = 127.0.0.1",
-            f"listen_port = {pgbouncer.PGBOUNCER_PORT}": f"listen_port = {self.port}",
+            f"listen_port = {PGBOUNCER_PORT}": f"listen_port = {self.port}",
             "/etc/ssl/certs/ca-certificates.crt": str(bed.account / "ca.crt"),
         }
         for shipped, here in changes.items():
@@ -249,6 +281,10 @@ class Replica:
     def leave(self) -> None:
         """What the container's preStop hook does, after it has waited for the Service to forget the replica."""
         (self.shared / "drain").touch()
+
+    def ended(self) -> bool:
+        """Whether PgBouncer has ended by itself."""
+        return self.bouncer is not None and self.bouncer.poll() is not None
 
     def _accepts(self) -> bool:
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):

@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import parse_qs
 
 from sandbox.pki import Authority
@@ -98,7 +98,7 @@ class Issuer:
         return Handler
 
 
-def _ber(stream: BinaryIO) -> tuple[int, bytes]:
+def _ber(stream: io.BufferedIOBase) -> tuple[int, bytes]:
     """Tag and content of the next element (X.690, definite lengths)."""
     tag, length = stream.read(2)
     if length & 0x80:
