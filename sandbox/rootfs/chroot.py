@@ -21,7 +21,7 @@ INPUTS: Final = "/run/build"
 
 _PROGRAMS: Final = ("setpriv", "unshare", "mount", "chroot")
 _KEPT_LINES: Final = 15
-_ENVIRONMENT: Final = {
+ENVIRONMENT: Final = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
     "LANG": "C.UTF-8",
@@ -87,7 +87,7 @@ def run(overlay: Overlay, what: Run) -> None:
     ]
     finished = subprocess.run(
         command,
-        env={**_ENVIRONMENT, **what.environment},
+        env={**ENVIRONMENT, **what.environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

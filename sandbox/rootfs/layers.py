@@ -101,15 +101,13 @@ def ensure_layer(layer: Layer, report: Report) -> None:
         with report.step(f"Build layer {missing.name}"), partial_folder(missing.folder) as partial:
             try:
                 _build(missing, partial)
-                if replace(missing).key != missing.key:
-                    raise _changed(missing)
             except chroot.ScriptError as error:
                 raise _failed(missing, str(error)) from error
 
 
 def flatten(layer: Layer, target: Path) -> None:
     """Copy the complete tree of a built layer to the new folder `target`. Raises MachineError."""
-    with tempfile.TemporaryDirectory(prefix=_PARTIAL, dir=folder()) as scratch:
+    with tempfile.TemporaryDirectory(prefix=_PARTIAL, dir=target.parent) as scratch:
         overlay = _overlay(layer, Path(scratch))
         try:
             chroot.run(
@@ -144,13 +142,28 @@ def _build(layer: Layer, partial: Path) -> None:
         _finish_base(root, layer.script)
         return
     with tempfile.TemporaryDirectory(prefix="work-", dir=partial) as scratch:
-        chroot.run(_overlay(layer.below, Path(scratch), upper=root), _what(layer))
+        taken = _with_copied_inputs(layer, Path(scratch) / "inputs")
+        chroot.run(_overlay(layer.below, Path(scratch), upper=root), _what(taken))
+
+
+def _with_copied_inputs(layer: Layer, target: Path) -> Layer:
+    """The layer with inputs that nobody edits meanwhile. Raises MachineError when they are others already."""
+    target.mkdir()
+    copies = {name: target / str(number) for number, name in enumerate(layer.inputs)}
+    for name, source in layer.inputs.items():
+        copy = shutil.copytree if source.is_dir() else shutil.copy2
+        copy(source, copies[name])
+    taken = replace(layer, inputs=copies)
+    if taken.key != layer.key:
+        raise _changed(layer)
+    return taken
 
 
 def _finish_base(root: Path, script: str) -> None:
     """The bottom layer needs no mounts: what the script changes belongs to it."""
     answer = subprocess.run(
         ["chroot", str(root), "sh", "-eu", "-c", script],
+        env=chroot.ENVIRONMENT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -203,7 +216,7 @@ def _changed(layer: Layer) -> MachineError:
         [
             Problem(
                 path=f"layer {layer.name}",
-                value=f"one of {', '.join(layer.inputs)} changed while it was built",
+                value=f"one of {', '.join(layer.inputs)} changed before it was built",
                 rule="a layer's name says what is in it",
                 action="run the same command again",
             )

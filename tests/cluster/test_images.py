@@ -7,6 +7,7 @@ import shlex
 import shutil
 import struct
 import tarfile
+import threading
 import time
 from io import StringIO
 from pathlib import Path
@@ -149,6 +150,41 @@ def test_what_a_layer_removes_is_removed_in_the_node_as_well(tmp_path: Path) -> 
         names = {member.name for member in opened}
     assert "etc/.wh.debian_version" in names
     assert "usr/share/base-files/.wh..wh..opq" in names
+
+
+def test_an_edit_during_a_build_is_not_in_the_layer(tmp_path: Path) -> None:
+    """The layer's name says what is in it: with half an edit inside, the node would keep running that."""
+    source = tmp_path / "source"
+    source.mkdir()
+    file = source / "module.py"
+    file.write_text("before")
+    layer = Layer(
+        name="test-edited",
+        script=f"""
+touch /run/signal/begun
+while [ ! -e /run/signal/edited ]; do sleep 0.05; done
+cp {chroot.INPUTS}/source/module.py /opt
+""",
+        below=debian.BASE,
+        inputs={"source": source},
+        caches={"/run/signal": tmp_path / "signal"},
+    )
+
+    def edit() -> None:
+        while not (tmp_path / "signal" / "begun").exists():
+            time.sleep(0.01)
+        file.write_text("after")
+        (tmp_path / "signal" / "edited").touch()
+
+    editor = threading.Thread(target=edit)
+    editor.start()
+    report = LineReport(StringIO())
+    with building(report):
+        ensure_layer(layer, report)
+    editor.join()
+    content = (layer.root / "opt" / "module.py").read_text()
+    shutil.rmtree(layer.folder)
+    assert content == "before"
 
 
 def test_a_failed_build_says_what_failed_and_leaves_nothing(tmp_path: Path) -> None:
