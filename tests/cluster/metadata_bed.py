@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from ariel_runtime.database.access import OWNER, RUNTIME, Kind
 from ariel_runtime.database.writer import Database
 from ariel_runtime.life import Life
@@ -20,6 +21,7 @@ from ariel_runtime.metadata_engine import direct_engine
 from ariel_runtime.reconciler.landscape import Landscape
 from ariel_runtime.reconciler.turn import turn
 from ariel_runtime.registry import Snapshot, Tenant, parse
+from cryptography.fernet import Fernet
 from sqlalchemy import URL, Engine
 from sqlalchemy.pool import NullPool
 
@@ -29,7 +31,9 @@ from tests.cluster.flexible_server import SERVER, Sandbox, server_body
 from tests.engine.arm.cloud import GROUP
 
 ADMIN: Final = "ariel_admin"
+MIGRATE: Final = "ariel_runtime.migrate"
 ROOT: Final = Path(__file__).parents[2]
+FERNET_KEY: Final = Fernet.generate_key().decode()
 _VERIFIER: Final = "SCRAM-SHA-256$1:c2FsdA==$c3RvcmVk:c2VydmVy"
 
 
@@ -81,6 +85,12 @@ class Bed:
     def turn(self, landscape: Landscape | None = None) -> bool:
         return turn(landscape or self.landscape(), Snapshot(dict(self.tenants), dict(self.malformed)), self.life)
 
+    def migrate(self) -> None:
+        """The job, and the turn that finds the schema."""
+        done = self.run(OWNER, MIGRATE)
+        assert done.returncode == 0, done.stdout
+        assert self.turn()
+
     @property
     def life(self) -> Life:
         self.folder.mkdir(exist_ok=True)
@@ -117,28 +127,36 @@ class Bed:
             return [tuple(row) for row in done] if done.returns_rows else []
 
     def start(self, role: str, *command: str, **environment: str) -> subprocess.Popen[str]:
-        """An Airflow process, or one of ours, that signs in as `role` with a token per connection."""
+        """An Airflow process, or one of ours, that signs in as `role` with a token per connection; see `said`."""
         home = self.folder / f"{role}-home"
         (home / "config").mkdir(parents=True, exist_ok=True)
         hooks = "from ariel_runtime.metadata_engine import create_async_metadata_engine, create_metadata_engine\n"
         (home / "config" / "airflow_local_settings.py").write_text(hooks)
-        token = home / "token"
-        token.write_text(self.sandbox.token(self.identity(role)))
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.cluster.signed_in", *command],
-            cwd=ROOT,
-            env={**self._environment(role, home), **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        (home / "token").write_text(self.sandbox.token(self.identity(role)))
+        with (home / "output").open("w") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "tests.cluster.signed_in", *command],
+                cwd=ROOT,
+                env={**self._environment(role, home), **environment},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+
+    def said(self, role: str) -> str:
+        """What the last process of this role printed."""
+        return (self.folder / f"{role}-home" / "output").read_text(errors="replace")
 
     def run(
         self, role: str, *command: str, seconds: float = 120, **environment: str
     ) -> subprocess.CompletedProcess[str]:
+        """One that ends by itself."""
         process = self.start(role, *command, **environment)
-        output, _ = process.communicate(timeout=seconds)
-        return subprocess.CompletedProcess(command, process.returncode, output)
+        try:
+            status = process.wait(timeout=seconds)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(command, status, self.said(role))
 
     def _environment(self, role: str, home: Path) -> Mapping[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "PGHOSTADDR", "PGSSLROOTCERT") if name in os.environ}
@@ -151,6 +169,7 @@ class Bed:
             "AIRFLOW_CONFIG": "/dev/null",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__MULTI_TEAM": "True",
+            "AIRFLOW__CORE__FERNET_KEY": FERNET_KEY,
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{role}@{self.host}:5432/airflow",
             "ARIEL_DATABASE_HOST": self.host,
             "ARIEL_DATABASE_NAME": "airflow",
@@ -174,5 +193,13 @@ def bed(folder: Path) -> Iterator[Bed]:
         }.items():
             answer = sandbox.cloud.put(path, body)
             assert answer.is_success, answer.text
-        yield made
+        described = sandbox.servers.server(flexible_server.NAME).description()
+        assert described is not None
+        with pytest.MonkeyPatch.context() as patch:
+            # As its name would lead there in the cluster.
+            patch.setenv("PGHOSTADDR", described.address)
+            patch.setenv("PGSSLROOTCERT", str(folder / "sandbox" / "cluster" / "pki" / "ca.crt"))
+            patch.setenv("AIRFLOW__CORE__MULTI_TEAM", "True")
+            patch.setenv("AIRFLOW__CORE__FERNET_KEY", FERNET_KEY)
+            yield made
         sandbox.servers.remove(flexible_server.NAME)

@@ -1,45 +1,34 @@
 """The metadata database on a real server: who may do what, and that turns of the reconciler keep it so."""
+# ruff: noqa: S608 - statements are put together from the names of this file
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from ariel_runtime.database.access import OWNER, RUNTIME, TABLES, Kind, Privilege
+from ariel_runtime.registry import parse
 from sqlalchemy.exc import DBAPIError
 
-from tests.cluster.metadata_bed import Bed, bed, processor, triggerer
-
-MIGRATE = "ariel_runtime.migrate"
+from tests.cluster.metadata_bed import MIGRATE, Bed, bed, processor, triggerer
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    """Before the first turn."""
-    folder = tmp_path_factory.mktemp("database")
-    with pytest.MonkeyPatch.context() as patch, bed(folder) as made:
-        described = made.sandbox.servers.server("psql-test").description()
-        assert described is not None
-        patch.setenv("PGHOSTADDR", described.address)
-        patch.setenv("PGSSLROOTCERT", str(folder / "sandbox" / "cluster" / "pki" / "ca.crt"))
-        patch.setenv("AIRFLOW__CORE__MULTI_TEAM", "True")
+def roles_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    """After a first turn, which finds no schema."""
+    with bed(tmp_path_factory.mktemp("database")) as made:
+        made.add("weather")
+        made.add("mobility")
+        assert not made.turn()
         yield made
 
 
 @pytest.fixture(scope="module")
-def roles_only(empty: Bed) -> Bed:
-    """After a first turn, which finds no schema."""
-    empty.add("weather")
-    empty.add("mobility")
-    assert not empty.turn()
-    return empty
-
-
-@pytest.fixture(scope="module")
 def migrated(roles_only: Bed) -> Bed:
-    done = roles_only.run(OWNER, MIGRATE)
-    assert done.returncode == 0, done.stdout
-    assert roles_only.turn()
+    roles_only.migrate()
     return roles_only
 
 
@@ -100,43 +89,52 @@ def parsed(migrated: Bed) -> Bed:
 @pytest.mark.parametrize("role", [processor("weather"), triggerer("weather")])
 @pytest.mark.parametrize("table", SECRETS)
 def test_a_tenants_code_cannot_read_secrets_users_or_the_audit_log(migrated: Bed, role: str, table: str) -> None:
-    assert f"{REFUSED} for table {table}" in refusal(migrated, role, f"SELECT * FROM {table}")  # noqa: S608
+    assert f"{REFUSED} for table {table}" in refusal(migrated, role, f"SELECT * FROM {table}")
 
 
-def test_each_role_holds_what_the_table_says_and_nothing_else(migrated: Bed) -> None:
-    """Tables that are not named are closed, with all privileges that PostgreSQL knows, to the columns."""
-    tables = [name for (name,) in migrated.sql(OWNER, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
-    named = {table.name: table for table in TABLES}
-    assert set(named) <= set(tables), "the rules speak of tables that this version of Airflow does not have"
-    wrong = []
-    for kind, role in ((Kind.PROCESSOR, processor("weather")), (Kind.TRIGGERER, triggerer("weather"))):
-        for table in tables:
-            rights = named[table].rights(kind) if table in named else ()
-            for privilege in (*Privilege, "REFERENCES"):
-                found = migrated.sql(
-                    OWNER,
-                    "SELECT column_name::text FROM information_schema.columns WHERE table_schema = 'public'"
-                    f" AND table_name = '{table}' AND has_column_privilege('{role}', 'public.{table}', column_name, '{privilege}')"
-                    if privilege != "DELETE"
-                    else f"SELECT '*' WHERE has_table_privilege('{role}', 'public.{table}', 'DELETE')",
-                )
-                held = {name for (name,) in found}
-                granted = [right for right in rights if right.privilege == privilege]
-                partial = {column for right in granted for column in right.columns}
-                if held and not granted or partial and held != partial or granted and not held:
-                    wrong.append((role, table, privilege, held))
-    assert wrong == []
+def held(bed: Bed, role: str) -> set[tuple[str, str, str]]:
+    """(table, column, privilege) of all that the role may do, by whatever way it got there."""
+    found = bed.sql(
+        OWNER,
+        "SELECT table_name::text, column_name::text, privilege FROM information_schema.columns,"
+        " unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) privilege WHERE table_schema = 'public'"
+        f" AND has_column_privilege('{role}', format('public.%I', table_name), column_name, privilege)"
+        " UNION ALL SELECT tablename::text, '', privilege"
+        " FROM pg_tables, unnest(ARRAY['DELETE', 'TRUNCATE', 'TRIGGER']) privilege WHERE schemaname = 'public'"
+        f" AND has_table_privilege('{role}', format('public.%I', tablename), privilege)",
+    )
+    return {(table, column, privilege) for table, column, privilege in found}
+
+
+def named(bed: Bed, kind: Kind) -> set[tuple[str, str, str]]:
+    """What the table of rules says, to the columns."""
+    columns = bed.sql(
+        OWNER, "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+    )
+    expected = set()
+    for table in TABLES:
+        whole = [column for name, column in columns if name == table.name]
+        assert whole, f"the rules speak of {table.name}, which this version of Airflow does not have"
+        for right in table.rights(kind):
+            some = [""] if right.privilege is Privilege.DELETE else right.columns or whole
+            expected |= {(table.name, column, right.privilege.value) for column in some}
+    return expected
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_each_role_holds_what_the_table_says_and_nothing_else(migrated: Bed, kind: Kind) -> None:
+    assert held(migrated, f"{kind.prefix}weather") == named(migrated, kind)
 
 
 @pytest.mark.parametrize(
     "table", ["dag", "dag_run", "task_instance", "trigger", "team", "dag_bundle", "dag_bundle_team"]
 )
 def test_a_tenant_sees_only_its_own_rows(parsed: Bed, table: str) -> None:
-    of_owner = {str(row) for row in parsed.sql(OWNER, f"SELECT * FROM {table}")}  # noqa: S608
+    of_owner = {str(row) for row in parsed.sql(OWNER, f"SELECT * FROM {table}")}
     for role in (processor("weather"), triggerer("weather")):
         if table == "trigger" and role == processor("weather"):
             continue
-        seen = {str(row) for row in parsed.sql(role, f"SELECT * FROM {table}")}  # noqa: S608
+        seen = {str(row) for row in parsed.sql(role, f"SELECT * FROM {table}")}
         assert seen
         assert seen < of_owner
         assert not any("mobility" in row for row in seen)
@@ -257,7 +255,8 @@ def test_what_somebody_changed_by_hand_is_put_right(migrated: Bed) -> None:
     ):
         migrated.sql(OWNER, statement)
     assert migrated.turn()
-    test_each_role_holds_what_the_table_says_and_nothing_else(migrated)
+    for kind in Kind:
+        test_each_role_holds_what_the_table_says_and_nothing_else(migrated, kind)
     assert migrated.sql(RUNTIME, "SELECT count(*) >= 0 FROM dag") == [(True,)]
     test_a_dag_id_is_taken_only_by_the_tenant_whose_slug_it_begins_with(migrated)
     assert migrated.sql(OWNER, "SELECT count(*) FROM pg_policies WHERE policyname = 'ajar'") == [(0,)]
@@ -271,3 +270,81 @@ def test_a_second_migration_finds_nothing_to_do(migrated: Bed) -> None:
     assert done.returncode == 0, done.stdout
     assert "tables created" not in done.stdout
     assert migrated.sandbox.token(migrated.identity(OWNER))[:20] not in done.stdout
+
+
+@pytest.fixture
+def leaving(parsed: Bed) -> Iterator[Bed]:
+    """A third tenant with a DAG, a secret and a run, which the test removes."""
+    parsed.add("leaving-soon")
+    assert parsed.turn()
+    parsed.sql(processor("leaving-soon"), insert_dag("leaving-soon", "leaving-soon.last") + " ON CONFLICT DO NOTHING")
+    parsed.sql(RUNTIME, overwrite("secret", "leaving-soon"))
+    yield parsed
+    parsed.tenants.pop("leaving-soon", None)
+    assert parsed.turn()
+
+
+def test_a_removed_tenant_loses_sessions_roles_and_secrets_and_keeps_its_history(leaving: Bed) -> None:
+    with leaving.engine(triggerer("leaving-soon")).connect() as session:
+        session.exec_driver_sql("SELECT 1")
+        leaving.tenants.pop("leaving-soon")
+        assert leaving.turn()
+        with pytest.raises(DBAPIError):
+            session.exec_driver_sql("SELECT 1")
+    assert leaving.sql(RUNTIME, "SELECT FROM pg_roles WHERE rolname LIKE 'ariel%leaving%'") == []
+    for table, column in (("team", "name"), ("slot_pool", "pool"), ("variable", "team_name"), ("variable", "key")):
+        assert leaving.sql(OWNER, f"SELECT FROM {table} WHERE {column} IN ('leaving-soon', 'secret')") == []
+    kept = leaving.sql(OWNER, "SELECT dag_id, is_stale, is_paused FROM dag WHERE bundle_name = 'leaving-soon'")
+    assert kept == [("leaving-soon.last", True, True)]
+    assert leaving.sql(OWNER, "SELECT active FROM dag_bundle WHERE name = 'leaving-soon'") == [(False,)]
+    leaving.add("leaving-soon")
+    assert leaving.turn()
+    assert leaving.sql(processor("leaving-soon"), "SELECT dag_id FROM dag") == [("leaving-soon.last",)]
+
+
+def test_removal_leaves_the_other_tenants_as_they_are(leaving: Bed) -> None:
+    before = leaving.sql(OWNER, "SELECT * FROM task_instance ORDER BY id"), leaving.sql(OWNER, "SELECT * FROM trigger")
+    leaving.tenants.pop("leaving-soon")
+    assert leaving.turn()
+    after = leaving.sql(OWNER, "SELECT * FROM task_instance ORDER BY id"), leaving.sql(OWNER, "SELECT * FROM trigger")
+    assert after == before
+
+
+def test_a_malformed_entry_removes_nobody(leaving: Bed) -> None:
+    """Also after a restart, when the registry has no last good entry to stand in."""
+    leaving.tenants.pop("leaving-soon")
+    leaving.malformed["leaving-soon"] = "is not JSON"
+    try:
+        assert not leaving.turn()
+        assert leaving.sql(processor("leaving-soon"), "SELECT count(*) FROM dag") == [(1,)]
+    finally:
+        leaving.malformed.clear()
+
+
+def test_one_tenants_wrong_entry_stops_no_other(leaving: Bed) -> None:
+    """Its role would open the whole database."""
+    document = leaving.document("leaving-soon")
+    document["roles"] = {OWNER: document["roles"][processor("leaving-soon")]}
+    leaving.tenants["aaa"] = replace(parse(json.dumps(document)), slug="aaa", team="aaa", bundle="aaa", pool="aaa")
+    leaving.tenants["weather"] = replace(leaving.tenants["weather"], slots=7)
+    try:
+        assert not leaving.turn()
+        assert leaving.sql(OWNER, "SELECT slots FROM slot_pool WHERE pool = 'weather'") == [(7,)]
+        assert leaving.sql(OWNER, "SELECT FROM team WHERE name = 'aaa'") == []
+    finally:
+        del leaving.tenants["aaa"]
+
+
+@pytest.mark.parametrize("role", [processor("weather"), RUNTIME, OWNER])
+def test_a_role_whose_identity_was_made_anew_opens_to_the_new_one_only(parsed: Bed, role: str) -> None:
+    old = parsed.identity(role)
+    parsed.identities[role] = str(uuid.uuid4())
+    parsed.add("weather")
+    assert parsed.turn()
+    assert parsed.sql(role, "SELECT count(*) > 0 FROM dag") == [(True,)]
+    refused = parsed.sandbox.connect(role=role, token=parsed.sandbox.token(old), database="airflow")
+    assert refused.returncode != 0
+    assert parsed.sql(OWNER, "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == [(OWNER,)]
+    landscape = parsed.landscape()
+    assert parsed.turn(landscape)
+    assert landscape.written == 0

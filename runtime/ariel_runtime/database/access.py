@@ -104,7 +104,7 @@ TABLES: Final = (
     Table("dag_owner_attributes", rows.DAG, processor=ALL),
     Table("dag_warning", rows.DAG, processor=ALL),
     Table("import_error", rows.BUNDLE, processor=ALL),
-    Table("deadline_alert", rows.SERIALIZED_DAG_CHILD, processor=_WRITE),
+    Table("deadline_alert", rows.SERIALIZED_DAG_CHILD, processor=ALL),
     # What parsing is asked to do. Locking a row needs the right to change some column of it.
     Table("dag_priority_parsing_request", rows.BUNDLE, processor=(SELECT, DELETE)),
     Table(
