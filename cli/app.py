@@ -11,6 +11,7 @@ from rich.prompt import Confirm
 
 from cli import console, tables
 from cli.doctor import doctor_command
+from cli.images import images_app
 from cli.options import AsJson, Live, Refresh, Stack, Target, Yes
 from cli.plan import Plan
 from cli.session import Session, open_session
@@ -21,6 +22,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__
 )
 app.add_typer(tenant_app, name="tenant")
+app.add_typer(images_app, name="images")
 app.command("doctor")(doctor_command)
 
 

@@ -72,9 +72,8 @@ def task_pods(creator: str, token_audience: str) -> Manifest:
             "!has(object.spec.nodeName) && (!has(object.spec.priorityClassName) || "
             "!object.spec.priorityClassName.startsWith('system-'))"
         ),
-        "volumes may be emptyDir, downwardAPI, or a token for Entra; no Secret, host path or Kubernetes token": (
-            _volumes(token_audience)
-        ),
+        "volumes may be emptyDir, downwardAPI, the cluster's certificate, or a token for Entra; no Secret, host path or "
+        "Kubernetes token": (_volumes(token_audience)),
         _NO_SECRETS: _environment("containers"),
         _NO_PRIVILEGES: _privileges("containers"),
     }
@@ -200,7 +199,9 @@ def _volumes(token_audience: str) -> str:
         f"source.serviceAccountToken.audience == {json.dumps(token_audience)}"
     )
     projected = f"has(v.projected) && has(v.projected.sources) && v.projected.sources.all(source, {token})"
-    allowed = f"has(v.emptyDir) || has(v.downwardAPI) || ({projected})"
+    # Kubernetes publishes it in every namespace (ConfigMap kube-root-ca.crt).
+    certificate = "has(v.configMap) && v.configMap.name == 'kube-root-ca.crt'"
+    allowed = f"has(v.emptyDir) || has(v.downwardAPI) || ({certificate}) || ({projected})"
     return f"!has(object.spec.volumes) || object.spec.volumes.all(v, {allowed})"
 
 

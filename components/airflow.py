@@ -43,6 +43,8 @@ HELM_SECONDS: Final = 900
 class AirflowArgs:
     """What a release is made of. Plain fields decide what exists; `pulumi.Input` fields are only passed through."""
 
+    environment: str
+    """What UI and tasks call the environment."""
     namespace: str
     """Namespace of the release; it must exist."""
     airflow_version: str

@@ -85,7 +85,7 @@ def logging_config() -> dict[str, str]:
     }
 
 
-def task_env(*, execution_url: str, log_account_url: str) -> dict[str, str]:
+def task_env(*, execution_url: str, log_account_url: str, environment: str) -> dict[str, str]:
     """Plain settings of a task pod, which cannot mount the release's `airflow.cfg` from its own namespace.
 
     The entry point's own check of the database (20 tries) is off: a task pod has no database.
@@ -93,6 +93,11 @@ def task_env(*, execution_url: str, log_account_url: str) -> dict[str, str]:
     logging = {f"AIRFLOW__LOGGING__{key.upper()}": value for key, value in logging_config().items()}
     return {
         "CONNECTION_CHECK_MAX_COUNT": "0",
+        # No file: a worker would write one, with keys that it makes up.
+        "AIRFLOW_CONFIG": "/dev/null",
+        "AIRFLOW__API__INSTANCE_NAME": environment,
+        # Imports Azure's libraries when the first log is sent, not before the task starts.
+        "AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS": "ariel_runtime.task_logs.LOGGING_CONFIG",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": execution_url,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         LOG_CONNECTION_VARIABLE: log_connection(log_account_url),
@@ -101,7 +106,14 @@ def task_env(*, execution_url: str, log_account_url: str) -> dict[str, str]:
 
 
 def airflow_config(
-    *, namespace: str, host: str, execution_url: str, sign_in: SignIn, log_container: str, statsd_host: str
+    *,
+    environment: str,
+    namespace: str,
+    host: str,
+    execution_url: str,
+    sign_in: SignIn,
+    log_container: str,
+    statsd_host: str,
 ) -> dict[str, dict[str, str]]:
     """`airflow.cfg` of scheduler and API server.
 
@@ -119,7 +131,8 @@ def airflow_config(
         core["simple_auth_manager_users"] = "admin:admin"
     return {
         "core": core,
-        "api": {"base_url": f"https://{host}"},
+        # What the UI and the tasks call this environment: the name of its stack.
+        "api": {"base_url": f"https://{host}", "instance_name": environment},
         "scheduler": {"enable_health_check": "True", "scheduler_health_check_server_host": "127.0.0.1"},
         "dag_processor": {"dag_bundle_config_list": "[]"},
         "logging": logging_config(),
@@ -143,6 +156,8 @@ def airflow_config(
             "worker_container_tag": "",
             # The default of one pod per scheduler loop makes a burst wait one to two seconds for each pod.
             "worker_pods_creation_batch_size": "16",
+            # A full quota, or an API server that is busy, is tried again; by default either fails the task at once.
+            "task_publish_max_retries": "-1",
             "delete_worker_pods_on_failure": "True",
         },
     }

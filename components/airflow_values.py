@@ -63,6 +63,7 @@ BURST_MILLICORES: Final = 2000
 class ReleaseValues:
     """Everything that the values depend on, resolved. The fields are described in `components.airflow.AirflowArgs`."""
 
+    environment: str
     namespace: str
     airflow_version: str
     image: str
@@ -113,6 +114,7 @@ def airflow_values(release: ReleaseValues) -> dict[str, Any]:
         "airflowLocalSettings": "",
         "env": shared_env(),
         "config": airflow_config(
+            environment=release.environment,
             namespace=release.namespace,
             host=release.host,
             execution_url=execution_url(release.namespace),
@@ -122,7 +124,11 @@ def airflow_values(release: ReleaseValues) -> dict[str, Any]:
         ),
         "podTemplate": task_pod_template(
             image=release.image,
-            env=task_env(execution_url=execution_url(release.namespace), log_account_url=release.log_account_url),
+            env=task_env(
+                execution_url=execution_url(release.namespace),
+                log_account_url=release.log_account_url,
+                environment=release.environment,
+            ),
             node_selector=release.task_node_selector,
             tolerations=release.task_tolerations,
         ),
@@ -256,7 +262,12 @@ def _api_server(release: ReleaseValues) -> dict[str, Any]:
     # From any sender, since the ingress controller's pods have no fixed addresses. Beside them only task pods may
     # connect (the network policy below). What one of them forges changes the redirects which it gets itself and the
     # address in the access log; no right goes by an address.
-    variables = {"FORWARDED_ALLOW_IPS": "*", LOG_CONNECTION_VARIABLE: log_connection(release.log_account_url)}
+    variables = {
+        "FORWARDED_ALLOW_IPS": "*",
+        LOG_CONNECTION_VARIABLE: log_connection(release.log_account_url),
+        # Each task's log lies in its tenant's own container.
+        "AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS": "ariel_runtime.logs.LOGGING_CONFIG",
+    }
     return {
         **_placement("api-server", release.api_server),
         "args": ["bash", "-c", serve],

@@ -117,6 +117,7 @@ def remote_port(url: str) -> int:
 
 
 def _template(args: GitMirrorArgs) -> Manifest:
+    served = {"exec": {"command": ["test", "-f", f"{STATE_FOLDER}/heartbeat"]}}
     mirror = container(
         NAME,
         args.image,
@@ -136,8 +137,9 @@ def _template(args: GitMirrorArgs) -> Manifest:
             mount("scratch", "/tmp"),  # noqa: S108 - inside the container
         ],
         ports=[{"name": "git", "containerPort": GIT_PORT}],
-        readinessProbe={"tcpSocket": {"port": GIT_PORT}, "periodSeconds": 10},
-        startupProbe={"exec": {"command": ["test", "-f", f"{STATE_FOLDER}/heartbeat"]}, "failureThreshold": 12},
+        # Not by connecting: git's daemon reports a connection without a request as an error.
+        startupProbe={**served, "failureThreshold": 12},
+        readinessProbe={**served, "periodSeconds": 10},
         livenessProbe=heartbeat_probe(),
     )
     return pod(

@@ -30,9 +30,6 @@ from components.service_account import service_account
 from stacks.model import Resources
 
 NAME: Final = "tenant-reconciler"
-ADMIN_ROLE: Final = "ariel_admin"
-"""PostgreSQL role that creates and drops the others."""
-
 _RESOURCES: Final = Resources(cpu="100m", memory="384Mi")
 """One Python process which holds Airflow's models."""
 
@@ -42,7 +39,9 @@ class ReconcilerArgs:
     namespace: pulumi.Input[str]
     image: pulumi.Input[str]
     client_id: pulumi.Input[str]
-    """Of the identity behind `ariel_admin`."""
+    """Of the identity that is an administrator of the server."""
+    role: str
+    """Its PostgreSQL role, which Azure names like the identity; it creates and drops the others."""
     owner_object_id: pulumi.Input[str]
     """Of the identity for which it creates `ariel_owner`."""
     runtime_object_id: pulumi.Input[str]
@@ -99,7 +98,7 @@ def _template(args: ReconcilerArgs) -> Manifest:
         env={
             "ARIEL_DATABASE_HOST": args.database_host,
             "ARIEL_DATABASE_NAME": args.database_name,
-            "ARIEL_DATABASE_ROLE": ADMIN_ROLE,
+            "ARIEL_DATABASE_ROLE": args.role,
             "ARIEL_OWNER_OBJECT_ID": args.owner_object_id,
             "ARIEL_RUNTIME_OBJECT_ID": args.runtime_object_id,
             "ARIEL_REGISTRY_NAMESPACE": args.namespace,

@@ -21,7 +21,8 @@ from stacks.model import Resources
 from stacks.quantity import millicores
 from stacks.tenant import Repository
 
-SECRETS_BACKEND: Final = "airflow.providers.microsoft.azure.secrets.key_vault.AzureKeyVaultBackend"
+SECRETS_BACKEND: Final = "ariel_runtime.vault.TenantVaultBackend"
+"""The provider's Key Vault backend, which imports Azure's libraries only when it is asked."""
 REFRESH_SECONDS: Final = 60
 """With the mirror's own pause: a push is seen after two minutes at most; the promise is five."""
 

@@ -10,7 +10,7 @@ One ConfigMap `tenant-<slug>` in the platform's namespace, labelled `ariel.dev/t
     accounts                    {account of `tasks`: {clientId}}
     roles                       {database role = alias = login:
                                  {clientId, objectId, poolSize, reservePoolSize, verifier}}
-    images                      patterns of images beside the platform's own
+    images                      patterns of images that a task may name: the platform's own, and the declared ones
     slots                       size of the Airflow pool, as many as the quota's pods
     vault                       {url, shared: whether names in it begin with `<slug>--`}
     logs                        {container}
@@ -69,6 +69,8 @@ class TenantRegistryArgs:
     """DAG group -> client id of the group's identity."""
     logins: Mapping[str, DatabaseLogin]
     """Database role -> its login."""
+    registry: pulumi.Input[str]
+    """Login server of the platform's registry."""
     allowed_images: Sequence[str]
     slots: int
     vault_url: pulumi.Input[str]
@@ -122,7 +124,7 @@ def _document(args: TenantRegistryArgs) -> dict[str, Any]:
             **{f"task-{group}": {"clientId": client_id} for group, client_id in args.group_client_ids.items()},
         },
         "roles": {role: _login(login) for role, login in args.logins.items()},
-        "images": sorted(args.allowed_images),
+        "images": [pulumi.Output.concat(args.registry, "/*"), *sorted(args.allowed_images)],
         "slots": args.slots,
         "vault": {"url": args.vault_url, "shared": args.shared_vault},
         "logs": {"container": args.log_container},

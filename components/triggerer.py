@@ -71,7 +71,11 @@ class Triggerer(pulumi.ComponentResource):
             slug=args.slug,
             namespace=args.namespace,
             image=args.image,
-            command=["airflow", "triggerer", "--team-name", args.slug, "--capacity", capacity, "--skip-serve-logs"],
+            # Airflow's own triggerer knows no bundles; this one runs it with the tenant's code at hand.
+            command=[
+                *("python", "-m", "ariel_runtime.triggerer", "--team-name", args.slug),
+                *("--capacity", capacity, "--skip-serve-logs"),
+            ],
             resources=args.triggerer.resources,
             replicas=args.triggerer.replicas,
             environment=_environment(args),

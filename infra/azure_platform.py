@@ -58,7 +58,7 @@ class AzurePlatform:
     database: Database
     cluster: Cluster
     admin: WorkloadIdentity
-    """`ariel_admin`: makes the other database roles; taken on by the tenant reconciler."""
+    """An administrator of the server: makes the other database roles; taken on by the tenant reconciler."""
     owner: WorkloadIdentity
     """`ariel_owner`: owns the schema; taken on by the migration job."""
     runtime: WorkloadIdentity

@@ -26,6 +26,7 @@ from components.platform_network import PlatformNetwork, PlatformNetworkArgs
 from components.reconciler import Reconciler, ReconcilerArgs
 from infra.azure_platform import AzurePlatform
 from stacks import versions
+from stacks.naming import Kind
 from stacks.settings import Image, Settings
 
 LOCAL_ADMINISTRATORS = "system:masters"
@@ -84,6 +85,7 @@ def build_cluster_platform(settings: Settings, azure: AzurePlatform, cluster: ku
             namespace=namespace.name,
             image=image_reference(azure, settings.images.pgbouncer),
             sidecar_image=image,
+            version=settings.images.pgbouncer.tag,
             replicas=settings.pgbouncer.replicas,
             max_client_conn=settings.pgbouncer.max_client_conn,
             runtime_pool_size=settings.pgbouncer.metadata_pool_size,
@@ -105,6 +107,7 @@ def build_cluster_platform(settings: Settings, azure: AzurePlatform, cluster: ku
             namespace=namespace.name,
             image=image,
             client_id=azure.admin.client_id,
+            role=azure.placement.names.of(Kind.IDENTITY, "admin"),
             owner_object_id=azure.owner.principal_id,
             runtime_object_id=azure.runtime.principal_id,
             database_host=azure.database.ready,
@@ -130,6 +133,7 @@ def build_cluster_platform(settings: Settings, azure: AzurePlatform, cluster: ku
     airflow = Airflow(
         "airflow",
         AirflowArgs(
+            environment=settings.stack,
             namespace=PLATFORM,
             airflow_version=settings.airflow.version,
             chart_version=settings.airflow.chart,

@@ -135,6 +135,7 @@ def build_tenant_cluster(
             client_id=task_client_ids["task"],
             group_client_ids=group_client_ids,
             logins=logins,
+            registry=azure.registry.login_server,
             allowed_images=tenant.allowed_images,
             slots=tenant.quota.pods,
             vault_url=own.vault.uri,

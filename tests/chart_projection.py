@@ -28,6 +28,7 @@ OFFICIAL_CHART = "ARIEL_AIRFLOW_CHART"
 def release(**changes: Any) -> ReleaseValues:
     """A release of the sandbox class, with changes."""
     given: dict[str, Any] = {
+        "environment": "test",
         "namespace": "airflow",
         "airflow_version": "3.3.2",
         "image": "registry.example.org/airflow:3.3.2-r1",

@@ -44,6 +44,7 @@ def args(**changes: Any) -> AirflowArgs:
         "api_server_client_id": "00000000-0000-0000-0000-000000000001",
         "log_account_url": "https://logs.blob.core.windows.net/",
         "log_container": "platform",
+        "environment": "test",
         "task_node_selector": {},
         "task_tolerations": [],
         **CREDENTIALS,

@@ -24,6 +24,7 @@ from stacks.errors import SettingsError
 
 CONFIG = {
     sign_in: airflow_config(
+        environment="test",
         namespace="airflow",
         host="airflow.example.org",
         execution_url="http://api/execution/",
@@ -33,7 +34,9 @@ CONFIG = {
     )
     for sign_in in ("simple", "entra")
 }
-TASK_ENV = task_env(execution_url="http://api/execution/", log_account_url="https://logs.example.org/")
+TASK_ENV = task_env(
+    execution_url="http://api/execution/", log_account_url="https://logs.example.org/", environment="test"
+)
 
 
 def airflow_folder() -> Path:

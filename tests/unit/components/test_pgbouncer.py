@@ -24,6 +24,7 @@ def graph() -> Graph:
             namespace=PLATFORM,
             image="registry.example.org/pgbouncer:1.26.1",
             sidecar_image="registry.example.org/airflow:1",
+            version="1.26.1-1",
             replicas=3,
             max_client_conn=1000,
             runtime_pool_size=40,

@@ -16,6 +16,7 @@ def graph() -> Graph:
         namespace=PLATFORM,
         image="registry.example.org/airflow:1",
         client_id="admin-client",
+        role="id-admin",
         owner_object_id="owner",
         runtime_object_id="runtime",
         database_host="db.example.org",

@@ -126,8 +126,9 @@ def run_airflow(script: str, home: Path, environment: Mapping[str, str]) -> str:
 
 
 def test_airflow_understands_every_command(graph: Graph, tmp_path: Path) -> None:
-    commands = [container_of(graph, name)["command"] for name in WORKLOADS]
-    assert {command[0] for command in commands} == {"airflow"}
+    processor, triggerer = (container_of(graph, name)["command"] for name in WORKLOADS)
+    assert triggerer[:3] == ["python", "-m", "ariel_runtime.triggerer"]
+    commands = [processor, ["airflow", "triggerer", *triggerer[3:]]]
     script = (
         "import json; from airflow.cli import cli_parser\n"
         f"parsed = [vars(cli_parser.get_parser().parse_args(command[1:])) for command in {commands!r}]\n"

@@ -36,6 +36,7 @@ def graph() -> Graph:
             client_id="client",
             group_client_ids={"etl": "etl-client"},
             logins={"ariel_dagproc_weather": login},
+            registry="registry.example.org",
             allowed_images=("ruby",),
             slots=20,
             vault_url="https://kv",

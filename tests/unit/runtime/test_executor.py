@@ -82,7 +82,7 @@ def sent_pod(executor: TenantKubernetesExecutor, template: Path) -> dict[str, An
 
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
-    environment = task_env(execution_url="http://api/execution/", log_account_url="https://logs")
+    environment = task_env(execution_url="http://api/execution/", log_account_url="https://logs", environment="test")
     text = task_pod_template(image=IMAGE, env=environment, node_selector={"pool": "tasks"}, tolerations=[])
     path = tmp_path / "template.yaml"
     path.write_text(text)
