@@ -75,7 +75,7 @@ def migrate(target: Target) -> None:
             "  action: build the image again"
         )
     sys.argv = ["airflow", "db", "migrate"]
-    airflow()
+    airflow()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

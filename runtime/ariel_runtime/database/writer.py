@@ -55,7 +55,8 @@ class Writer:
         self.written = 0
 
     def rows(self, query: str, *values: object) -> Sequence[Any]:
-        return self._execute(query, *values).fetchall()
+        found: Sequence[Any] = self._execute(query, *values).fetchall()
+        return found
 
     def column(self, query: str, *values: object) -> list[Any]:
         return [row[0] for row in self.rows(query, *values)]

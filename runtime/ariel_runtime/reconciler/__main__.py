@@ -31,8 +31,13 @@ RETRY_SECONDS: Final = 5.0
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
     stop, changed = threading.Event(), threading.Event()
+
+    def end(*_: object) -> None:
+        stop.set()
+        changed.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: (stop.set(), changed.set()))
+        signal.signal(number, end)
     registry = TenantRegistry(KubernetesApi.of_this_pod(), os.environ["ARIEL_REGISTRY_NAMESPACE"])
     follower = Follower(registry, on_change=lambda _: changed.set())
     follower.start()

@@ -37,7 +37,7 @@ class Landscape:
             roles.create(server, role, object_id)
 
     def remove_role(self, role: str) -> None:
-        """The role is gone with its sessions. What it owned is the owner's now, and what the owner owned the admin's."""
+        """The role is gone with its sessions; what it owned is the owner's, and what the owner owned the admin's."""
         with self.server.transaction() as server:
             roles.close(server, role)
         with self.server.transaction() as server:
