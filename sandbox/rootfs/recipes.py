@@ -25,6 +25,8 @@ _COMPILE: Final = "-m compileall -q -j 0 -f --invalidation-mode unchecked-hash"
 """Pods have a read-only root file system: what is not compiled in the image is compiled in memory at each start."""
 _UV: Final = f"{INPUTS}/uv --no-config --no-progress"
 _UV_CACHE: Final = "/run/uv-cache"
+_PACKAGE: Final = ("pyproject.toml", "airflow_local_settings.py", "ariel_runtime")
+"""What the project's own package is made of."""
 _INDEX_VARIABLES: Final = ("UV_INDEX", "UV_DEFAULT_INDEX", "http_proxy", "https_proxy", "no_proxy")
 _CERTIFICATES: Final = "SSL_CERT_FILE"
 
@@ -87,12 +89,12 @@ def _own_package(image: Definition, python: Python, below: Layer) -> Layer:
         script=f"""
 touch /tmp/begin
 mkdir /tmp/source
-cp -R {INPUTS}/pyproject.toml {INPUTS}/ariel_runtime /tmp/source/
+cp -R {" ".join(f"{INPUTS}/{name}" for name in _PACKAGE)} /tmp/source/
 {_UV} pip install --quiet --python {environment} --no-deps /tmp/source
 find {environment}/lib -name '*.py' -cnewer /tmp/begin -exec {environment}/bin/python {_COMPILE} {{}} +
 """,
         below=below,
-        inputs={name: source / name for name in ("pyproject.toml", "ariel_runtime")},
+        inputs={name: source / name for name in _PACKAGE},
         **_reach(),
     )
 
