@@ -144,11 +144,14 @@ def deferred(stage: Bed, slug: str) -> None:
         "INSERT INTO dag (dag_id, is_paused, is_stale, bundle_name, timetable_type, partition_mapper_info,"  # noqa: S608
         " max_active_tasks, max_consecutive_failed_dag_runs, has_task_concurrency_limits)"
         f" VALUES ('{dag}', false, false, '{slug}', '', '{{}}', 1, 0, false);"
+        " INSERT INTO dag_version (id, version_number, dag_id, bundle_name, created_at, last_updated)"
+        f" VALUES (gen_random_uuid(), 1, '{dag}', '{slug}', now(), now());"
         " INSERT INTO dag_run (dag_id, run_id, run_type, run_after, state)"
         f" VALUES ('{dag}', 'r', 'manual', now(), 'running');"
         " INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots, state, trigger_id,"
-        " next_method, next_kwargs)"
-        f" VALUES (gen_random_uuid(), 't', '{dag}', 'r', 1, 'default_pool', 1, 'deferred', {number}, 'back', '{{}}')",
+        " next_method, next_kwargs, queue, priority_weight, dag_version_id)"
+        f" SELECT gen_random_uuid(), 't', '{dag}', 'r', 1, 'default_pool', 1, 'deferred', {number}, 'back', '{{}}', 'default', 1, id"
+        f" FROM dag_version WHERE dag_id = '{dag}'",
     )
 
 
