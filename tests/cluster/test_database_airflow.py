@@ -150,7 +150,8 @@ def deferred(stage: Bed, slug: str) -> None:
         f" VALUES ('{dag}', 'r', 'manual', now(), 'running');"
         " INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots, state, trigger_id,"
         " next_method, next_kwargs, queue, priority_weight, dag_version_id)"
-        f" SELECT gen_random_uuid(), 't', '{dag}', 'r', 1, 'default_pool', 1, 'deferred', {number}, 'back', '{{}}', 'default', 1, id"
+        f" SELECT gen_random_uuid(), 't', '{dag}', 'r', 1, 'default_pool', 1, 'deferred', {number}, 'back', '{{}}',"
+        " 'default', 1, id"
         f" FROM dag_version WHERE dag_id = '{dag}'",
     )
 
