@@ -78,7 +78,7 @@ class Platform:
         """Name -> whether it works. An API server that does not answer is all there is to say."""
         api = "airflow api-server"
         try:
-            health = self._call("GET", "/api/v2/monitor/health", signed=False)
+            health = self.call("GET", "/api/v2/monitor/health", signed=False)
         except PlatformError:
             return {api: False}
         parts = {name: (health.get(part) or {}).get("status") == "healthy" for part, name in _PARTS.items()}
@@ -87,7 +87,7 @@ class Platform:
     def last_run(self, slug: str) -> Run | None:
         """The latest run of the team's DAGs, whose ids begin with its slug; None before the first."""
         query = {"dag_id_prefix_pattern": f"{slug}.", "order_by": "-run_after", "limit": 1}
-        runs = self._call("GET", "/api/v2/dags/~/dagRuns", query=query)["dag_runs"]
+        runs = self.call("GET", "/api/v2/dags/~/dagRuns", query=query)["dag_runs"]
         return Run.of(runs[0]) if runs else None
 
     def last_runs(self, slugs: Iterable[str]) -> dict[str, Run | None]:
@@ -99,14 +99,14 @@ class Platform:
         The time includes that until the DAG is known: its processor may not have parsed it yet.
         """
         deadline = time.monotonic() + seconds
-        while self._call("GET", f"/api/v2/dags/{dag_id}", absent={}).get("is_paused") is None:
+        while self.call("GET", f"/api/v2/dags/{dag_id}", absent={}).get("is_paused") is None:
             self._pause(deadline, f"DAG {dag_id}", "not parsed yet")
-        self._call("PATCH", f"/api/v2/dags/{dag_id}", body={"is_paused": False})
-        run = Run.of(self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body={"logical_date": None}))
+        self.call("PATCH", f"/api/v2/dags/{dag_id}", body={"is_paused": False})
+        run = Run.of(self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body={"logical_date": None}))
         where = f"run {run.run_id} of {dag_id}"
         while run.state not in FINISHED:
             self._pause(deadline, where, run.state)
-            run = Run.of(self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run.run_id}"))
+            run = Run.of(self.call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run.run_id}"))
         if run.state != "success":
             raise _error(where, run.state, "it succeeds", f"read the logs of its tasks, {self._address}/dags/{dag_id}")
         return run
@@ -116,7 +116,7 @@ class Platform:
             raise _error(what, state, "it is done in the given time", "see `ariel status` and the pods of its tenant")
         time.sleep(_POLL_SECONDS)
 
-    def _call(
+    def call(
         self,
         method: str,
         path: str,
@@ -126,10 +126,10 @@ class Platform:
         absent: dict[str, Any] | None = None,
         signed: bool = True,
     ) -> dict[str, Any]:
-        """The decoded answer; `absent` is the answer where there is no such thing."""
+        """What the REST API answers; `absent` is the answer where there is no such thing. Raises PlatformError."""
         if signed and "Authorization" not in self._client.headers:
             credentials = {"username": ADMINISTRATOR, "password": self._password()}
-            token = self._call("POST", "/auth/token", body=credentials, signed=False)["access_token"]
+            token = self.call("POST", "/auth/token", body=credentials, signed=False)["access_token"]
             self._client.headers["Authorization"] = f"Bearer {token}"
         try:
             answer = self._client.request(method, path, params=query, json=body)

@@ -40,7 +40,7 @@ from stacks.naming import parse_namespace, task_namespace
 from stacks.tenant import Repository
 
 NAME: Final = "git-mirror"
-POLL_SECONDS: Final = 60
+POLL_SECONDS: Final = 20
 _SSH_PORT: Final = 22
 _SERVED: Final = "repository.git"
 RESOURCES: Final = Resources(cpu="50m", memory="256Mi")

@@ -44,7 +44,7 @@ class Workbench:
         self.root = root
         self.temporary = root / "tmp"
         """What a command of this workbench gets as its folder for temporary files."""
-        self.temporary.mkdir()
+        self.temporary.mkdir(exist_ok=True)
 
     def session(self, stack: str = "local") -> Session:
         """A fresh session, as each run of the command has."""

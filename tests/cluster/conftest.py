@@ -1,0 +1,36 @@
+"""What the cluster tier runs on: root, a kernel that can hold a node, and one platform for all tests that need one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.paths import REPOSITORY
+from tests.cluster.running_platform import STACK, RunningPlatform
+from tests.workbench import Workbench
+
+PROJECT = "ARIEL_TEST_PROJECT"
+"""Folder of a project whose platform runs already and is kept: for writing tests, where a start each time is long."""
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """The platform with its two shipped tenants, after `ariel up` as a person runs it."""
+    kept = os.environ.get(PROJECT)
+    root = Path(kept) if kept else tmp_path_factory.mktemp("platform")
+    workbench = Workbench(root)
+    if not kept:
+        for file in ("Pulumi.yaml", f"Pulumi.{STACK}.yaml"):
+            shutil.copy(REPOSITORY / file, root / file)
+        made = workbench.ariel("up", "--stack", STACK)
+        if made.returncode != 0:
+            said = f"{made.stdout}\n{made.stderr}"
+            workbench.remove()
+            pytest.fail(f"the platform did not come up:\n{said}")
+    yield RunningPlatform(workbench)
+    if not kept:
+        workbench.remove()

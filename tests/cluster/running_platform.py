@@ -1,0 +1,173 @@
+"""A whole platform in a project of its own: what the proofs ask of it, and what they do to it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from cli.platform import Platform
+from cli.session import Session
+from sandbox import git_server, toolchain
+from sandbox.cluster import Cluster
+from sandbox.lifecycle import CLUSTER_TOOLS, NODE_TOOLS
+from sandbox.postgres.servers import PostgresServers
+from sandbox.workloads import TENANT_SOURCES
+from stacks.naming import Kind, Names
+from tests.workbench import Workbench
+
+STACK: Final = "local"
+LONG: Final = 240.0
+"""Seconds that something may take on a busy machine before it counts as never happening."""
+
+T = TypeVar("T")
+
+
+class RunningPlatform:
+    """The platform of stack `local` in the project of `workbench`, made by `ariel up` as a person does."""
+
+    def __init__(self, workbench: Workbench) -> None:
+        self.workbench = workbench
+        self.session: Session = workbench.session(STACK)
+
+    @cached_property
+    def airflow(self) -> Platform:
+        """Airflow's REST API, as its administrator."""
+        platform = self.session.platform
+        assert platform is not None
+        return platform
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """The cluster, with its tools, so that commands can be run on its node."""
+        return self.session.sandbox.cluster(toolchain.ensure((*CLUSTER_TOOLS, *NODE_TOOLS)))
+
+    @cached_property
+    def databases(self) -> PostgresServers:
+        databases = self.session.sandbox.databases()
+        assert databases is not None
+        return databases
+
+    @cached_property
+    def database(self) -> str:
+        """Name of the Flexible Server."""
+        settings = self.session.settings
+        return Names(organisation=settings.organisation, stack=settings.stack).of(Kind.DATABASE_SERVER)
+
+    def kubectl(self, *arguments: str) -> str:
+        return self.workbench.kubectl(*arguments, stack=STACK)
+
+    def get(self, kind: str, namespace: str | None = None, selector: str = "") -> list[dict[str, Any]]:
+        """Objects of that kind; of all namespaces where none is given."""
+        place = ["--namespace", namespace] if namespace else ["--all-namespaces"]
+        found = json.loads(self.kubectl("get", kind, *place, "--selector", selector, "--output", "json"))
+        return list(found["items"])
+
+    def run_in(self, namespace: str, target: str, *command: str, container: str | None = None) -> str:
+        """What a command prints that is run in a pod (`deploy/pgbouncer`)."""
+        chosen = ["--container", container] if container else []
+        return self.kubectl("exec", "--namespace", namespace, target, *chosen, "--", *command)
+
+    def logs(self, namespace: str, target: str, *options: str) -> str:
+        return self.kubectl("logs", "--namespace", namespace, target, *options)
+
+    def restarts(self) -> dict[str, tuple[str, int]]:
+        """`namespace/pod/container` -> (uid of the pod, restarts), of all pods but those of tasks and jobs."""
+        return {
+            f"{pod['metadata']['namespace']}/{pod['metadata']['name']}/{status['name']}": (
+                pod["metadata"]["uid"],
+                status["restartCount"],
+            )
+            for pod in self.get("pods")
+            if pod["spec"].get("restartPolicy") == "Always"
+            for status in pod["status"].get("containerStatuses", [])
+        }
+
+    def sql(self, statement: str, database: str = "airflow") -> list[list[str]]:
+        """Rows as the server's superuser sees them, each value as text."""
+        server = self.databases.server(self.database)
+        printed = server.sql(self.databases.tree, statement, database=database)
+        return [line.split("|") for line in printed.splitlines() if line]
+
+    def repository(self, slug: str) -> Path:
+        """The working copy of a tenant's repository, of this test run; `push` delivers it."""
+        copy = self.workbench.root / "repositories" / slug
+        if not copy.exists():
+            shutil.copytree(TENANT_SOURCES / slug, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        return copy
+
+    def push(self, slug: str, files: Mapping[str, str | None]) -> str:
+        """Write (or remove, where None) files below the repository's root and publish; returns the commit's id."""
+        copy = self.repository(slug)
+        for name, text in files.items():
+            file = copy / name
+            if text is None:
+                file.unlink()
+            else:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text)
+        repository = self.session.settings.tenants[slug].repository
+        path = urlsplit(repository.url).path.lstrip("/")
+        return git_server.publish(self.session.sandbox.paths.root / "git", path, copy, repository.branch)
+
+    def dag(self, dag_id: str) -> dict[str, Any]:
+        """What the API says of a DAG; empty while it is not known."""
+        return self.airflow.call("GET", f"/api/v2/dags/{dag_id}", absent={})
+
+    def import_errors(self) -> dict[str, str]:
+        """`bundle/file` -> message."""
+        answer = self.airflow.call("GET", "/api/v2/importErrors", query={"limit": 1000})
+        return {f"{each['bundle_name']}/{each['filename']}": each["stack_trace"] for each in answer["import_errors"]}
+
+    def start_run(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
+        """Unpause the DAG and start a run once it is parsed; returns the run's id."""
+        self.until(lambda: self.dag(dag_id).get("is_paused") is not None, f"{dag_id} is parsed")
+        self.airflow.call("PATCH", f"/api/v2/dags/{dag_id}", body={"is_paused": False})
+        body = {"logical_date": None, "conf": dict(conf or {})}
+        return str(self.airflow.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body=body)["dag_run_id"])
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        return str(self.airflow.call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def ended(self, dag_id: str, run_id: str, seconds: float = LONG) -> str:
+        """The state in which the run ended: `success` or `failed`."""
+        return self.until(
+            lambda: state if (state := self.run_state(dag_id, run_id)) in ("success", "failed") else None,
+            f"{dag_id} {run_id} ends",
+            seconds,
+        )
+
+    def task_instances(self, dag_id: str, run_id: str) -> dict[str, dict[str, Any]]:
+        """Task id (`id[index]` where mapped) -> task instance."""
+        answer = self.airflow.call(
+            "GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", query={"limit": 1000}
+        )
+        return {
+            each["task_id"] if each["map_index"] < 0 else f"{each['task_id']}[{each['map_index']}]": each
+            for each in answer["task_instances"]
+        }
+
+    def task_log(self, dag_id: str, run_id: str, task_id: str, attempt: int = 1) -> str:
+        """The log as the UI shows it, one line per event."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{attempt}"
+        content = self.airflow.call("GET", path, query={"full_content": "true"})["content"]
+        return "\n".join(event if isinstance(event, str) else str(event.get("event")) for event in content)
+
+    def until(self, look: Callable[[], T | None], what: str, seconds: float = LONG) -> T:
+        """The first answer that is true. Fails the test where none comes."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if answer := look():
+                return answer
+            time.sleep(0.5)
+        raise AssertionError(f"not within {seconds:.0f} s: {what}")
+
+    def ariel(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command itself, on this project."""
+        return self.workbench.ariel(*arguments)
