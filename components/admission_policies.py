@@ -72,7 +72,7 @@ def task_pods(creator: str, token_audience: str) -> Manifest:
             "!has(object.spec.nodeName) && (!has(object.spec.priorityClassName) || "
             "!object.spec.priorityClassName.startsWith('system-'))"
         ),
-        "volumes may be emptyDir, downwardAPI, the cluster's certificate, or a token for Entra; no Secret, host path or "
+        "volumes may be emptyDir, downwardAPI, the cluster's certificate or a token for Entra; no Secret, host path or "
         "Kubernetes token": (_volumes(token_audience)),
         _NO_SECRETS: _environment("containers"),
         _NO_PRIVILEGES: _privileges("containers"),

@@ -260,8 +260,8 @@ def _deployment(args: PgBouncerArgs, base: str) -> Manifest:
 
 def _bouncer(args: PgBouncerArgs) -> Manifest:
     probe = {"tcpSocket": {"port": PGBOUNCER_PORT}}
-    # The sidecar drains: PgBouncer takes no new clients, and one that is idle between two transactions is closed, so that
-    # it goes to another replica. The first pause lets the Service forget this one.
+    # The sidecar drains: PgBouncer takes no new clients, and one that is idle between two transactions is closed, so
+    # that it goes to another replica. The first pause lets the Service forget this one.
     drain = f"sleep 5; touch {_SHARED}/drain; sleep {_DRAIN_SECONDS}"
     return container(
         NAME,

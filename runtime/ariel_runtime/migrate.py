@@ -75,7 +75,7 @@ def migrate(target: Target) -> None:
             "  action: build the image again"
         )
     sys.argv = ["airflow", "db", "migrate"]
-    airflow()  # type: ignore[no-untyped-call]
+    airflow()
 
 
 if __name__ == "__main__":

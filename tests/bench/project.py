@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from cli.workspace import stack_file
-from sandbox.lifecycle import Sandbox
+from sandbox.lifecycle import NODE_VARIABLE, Sandbox
 from sandbox.paths import REPOSITORY
 from stacks import edit
 from tests.bench.side import STACK
@@ -57,6 +58,7 @@ class Project:
     def sandbox(self) -> Iterator[None]:
         """A fresh Azure and a fresh cluster, wiped behind the block."""
         sandbox = Sandbox(self.root, STACK)
+        os.environ[NODE_VARIABLE] = "off"  # pods would be measured as well
         sandbox.start(cluster=True)
         try:
             httpx.put(

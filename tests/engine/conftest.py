@@ -10,9 +10,17 @@ import pytest
 
 from sandbox import toolchain
 from sandbox.cluster import Cluster
-from sandbox.lifecycle import CLUSTER_TOOLS, ENGINE_TOOLS
+from sandbox.lifecycle import CLUSTER_TOOLS, ENGINE_TOOLS, NODE_VARIABLE
 from sandbox.paths import REPOSITORY
 from tests.workbench import Workbench
+
+
+@pytest.fixture(scope="session", autouse=True)
+def without_a_node() -> Iterator[None]:
+    """This tier needs no root: its clusters hold objects, and no pod runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(NODE_VARIABLE, "off")
+        yield
 
 
 @pytest.fixture(scope="session")
