@@ -12,7 +12,7 @@ import pytest
 from ariel_runtime import triggerer
 from ariel_runtime.triggerer import PROGRAM, Bundle
 
-from components.tenant_airflow import bundle_list, environment
+from components.tenant_airflow import REFRESH_SECONDS, bundle_list, environment
 from stacks.tenant import Repository
 from tests.unit.runtime.git_remote import Remote, eventually
 
@@ -99,7 +99,7 @@ def test_the_bundle_is_the_one_that_the_platform_sets(monkeypatch: pytest.Monkey
     for key in ("BUNDLE_CONFIG_LIST", "BUNDLE_STORAGE_PATH"):
         monkeypatch.setenv(name := f"AIRFLOW__DAG_PROCESSOR__DAG_{key}", str(settings[name]))
     bundle = Bundle.of_environment()
-    assert (bundle.branch, bundle.path, bundle.refresh_seconds) == ("b", "a/dags", 60)
+    assert (bundle.branch, bundle.path, bundle.refresh_seconds) == ("b", "a/dags", REFRESH_SECONDS)
     assert bundle.url in bundle_list("weather", repository, team=True)
 
 
