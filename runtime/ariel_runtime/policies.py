@@ -81,11 +81,13 @@ def task_policy(task: Operator) -> None:
 
 @hookimpl
 def task_instance_mutation_hook(task_instance: TaskInstance) -> None:
-    """Put the task into a pool of its tenant, and keep of a refused `executor_config` the refusal only.
+    """Put the task into a pool of its tenant and the one executor, and keep of a refused `executor_config` the refusal.
 
     Airflow would store the rest as a pickle, which the scheduler and the API server read again and again: one that
-    they cannot read, or a configuration that is no dictionary, ends the scheduler at each start.
+    they cannot read, or a configuration that is no dictionary, ends the scheduler at each start. A task with an
+    executor that does not exist would wait for ever.
     """
+    task_instance.executor = None
     slug, dot, _ = task_instance.dag_id.partition(".")
     if dot:
         task_instance.pool = owned_pool(slug, task_instance.pool) or slug

@@ -141,3 +141,10 @@ def test_a_good_configuration_is_kept_as_it_is() -> None:
     task = SimpleNamespace(dag_id="weather.report", pool="weather", executor_config=config)
     settings.task_instance_mutation_hook(task)  # type: ignore[arg-type]
     assert task.executor_config == {"ariel": {"size": "L", "labels": {"cost": "1"}}}
+
+
+def test_a_task_that_names_an_executor_does_not_wait_for_it_for_ever() -> None:
+    """Airflow checks the name in the process that parses the file, where the file itself can switch the check off."""
+    task = SimpleNamespace(dag_id="weather.report", pool="weather", executor_config={}, executor="KubernetesExecutor")
+    settings.task_instance_mutation_hook(task)  # type: ignore[arg-type]
+    assert task.executor is None
