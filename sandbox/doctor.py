@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,10 +15,13 @@ from typing import Final
 from sandbox import paths, ports, toolchain
 from sandbox.cluster import preflight
 from sandbox.cluster.preflight import Check
+from sandbox.lifecycle import NODE_TOOLS, NODE_VARIABLE
 from sandbox.processes import OwnedProcess
+from sandbox.rootfs import debian, debootstrap, statsd
 from sandbox.toolchain import gobuild, on_path
 from sandbox.toolchain.download import Downloads
 from sandbox.toolchain.tool import GoProgram, Tool
+from sandbox.toolchain.version import Version
 
 MINIMUM_PYTHON: Final = (3, 11)
 MACHINES: Final = ("x86_64", "aarch64")
@@ -27,6 +31,10 @@ CACHE_BYTES: Final = 8 * _GIB
 PROJECT_BYTES: Final = 2 * _GIB
 MEMORY_BYTES: Final = 2 * _GIB
 """Linking the largest tool takes 1.8 GiB; the running sandbox takes 0.5 GiB."""
+MINIMUM_NODE_JS: Final = Version(18, 0, 0)
+"""Of the blob storage, Azurite (`engines` in its package.json)."""
+_PROGRAMS: Final = {"git": "git", "setpriv": "util-linux", "chroot": "coreutils"}
+"""Program -> Debian's package: beside those that the cluster's node itself needs."""
 _CLOCK_SLACK_SECONDS: Final = 60.0
 _OWN_SERVICE: Final = b"sandbox.arm"
 
@@ -35,19 +43,27 @@ def examine(project: Path) -> Iterator[Check]:
     """All checks for the checkout at `project`, each as soon as it is known."""
     yield _python()
     yield _machine()
-    located = {name: toolchain.located(tool) for name, tool in toolchain.TOOLS.items()}
+    with_node = os.environ.get(NODE_VARIABLE) != "off"
+    wanted = {name: tool for name, tool in toolchain.TOOLS.items() if with_node or name not in NODE_TOOLS}
+    located = {name: toolchain.located(tool) for name, tool in wanted.items()}
     missing = [toolchain.TOOLS[name] for name, file in located.items() if file is None]
     downloads = Downloads()
     unreachable = [tool.name for tool in missing if not downloads.reachable(tool)]
     built = [name for name in unreachable if isinstance(toolchain.TOOLS[name].source, GoProgram)]
     for name, file in located.items():
         yield _tool(toolchain.TOOLS[name], file, name in unreachable)
+    if with_node and not statsd.executable().exists():
+        built.append("statsd-exporter")
     yield _go(built)
     yield _space("space of the cache", paths.cache(), CACHE_BYTES)
     yield _space("space of the project", project, PROJECT_BYTES)
     yield _memory()
     yield _loopback()
-    yield from preflight.checks(project / ".ariel", located["nft"])
+    if with_node:
+        yield from preflight.checks(project / ".ariel", located["nft"])
+        yield from (_programs(), _node_js(), _debian())
+    else:
+        yield _without_node()
     yield _writable("write access to the cache", paths.cache())
     yield _writable("write access to the project", project)
     yield _stopped_processes(project)
@@ -118,6 +134,57 @@ def _go(built: list[str]) -> Check:
         f"Go {gobuild.MINIMUM_GO} or newer where tools are missing and cannot be downloaded",
         "install Go (https://go.dev/doc/install) and put it on PATH",
     )
+
+
+def _programs() -> Check:
+    lacking = [program for program in _PROGRAMS if shutil.which(program) is None]
+    return Check.of(
+        "pods: programs of the machine",
+        not lacking,
+        f"not on PATH: {', '.join(lacking)}" if lacking else "all there",
+        f"{', '.join(_PROGRAMS)} on PATH: images, databases and repositories are made with them",
+        f"install them (Debian, Ubuntu: `sudo apt install {' '.join(_PROGRAMS[program] for program in lacking)}`)",
+    )
+
+
+def _node_js() -> Check:
+    lacking = [program for program in ("node", "npm") if shutil.which(program) is None]
+    version = None if "node" in lacking else _node_js_version()
+    found = f"node {version or 'of unknown version'}"
+    return Check.of(
+        "pods: Node.js",
+        not lacking and version is not None and version >= MINIMUM_NODE_JS,
+        f"not on PATH: {', '.join(lacking)}" if lacking else found,
+        f"Node.js {MINIMUM_NODE_JS} or newer with npm, for the emulated blob storage (Azurite)",
+        "install it (Debian, Ubuntu: `sudo apt install nodejs npm`, or https://nodejs.org)",
+    )
+
+
+def _node_js_version() -> Version | None:
+    answer = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False)
+    return Version.first_in(answer.stdout)
+
+
+def _debian() -> Check:
+    """What the bottom of every image is made with; the rest of an image needs Debian's packages only."""
+    rule = "debootstrap, or apt-get and dpkg-deb to have it from Debian; and Debian's keys"
+    if debian.BASE.folder.exists():
+        return Check.of("pods: Debian's base system", True, f"in the cache: {debian.BASE.folder}", rule, "")
+    programs = [("debootstrap",), ("apt-get", "dpkg-deb")]
+    way = next((way for way in programs if all(map(shutil.which, way))), None)
+    keys = debootstrap.KEYRING
+    lacking = ([] if way else ["debootstrap"]) + ([] if keys.is_file() else [str(keys)])
+    return Check.of(
+        "pods: Debian's base system",
+        not lacking,
+        f"missing: {', '.join(lacking)}" if lacking else f"not there yet, would be made with {', '.join(way or ())}",
+        rule,
+        "install them (Debian, Ubuntu: `sudo apt install debootstrap debian-archive-keyring`)",
+    )
+
+
+def _without_node() -> Check:
+    return Check.of("node", True, f"none, since {NODE_VARIABLE}=off: pods stay pending", "root, unless it is off", "")
 
 
 def _existing(path: Path) -> Path:
