@@ -42,6 +42,8 @@ class ClusterPlatform:
     fernet_key: pulumi.Output[str]
     airflow: Airflow
     pgbouncer: PgBouncer
+    migration: Migration
+    """Makes the schema, without which a tenant's processes end at once."""
 
 
 def build_cluster_platform(settings: Settings, azure: AzurePlatform, cluster: kubernetes.Provider) -> ClusterPlatform:
@@ -161,7 +163,12 @@ def build_cluster_platform(settings: Settings, azure: AzurePlatform, cluster: ku
         pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[namespace, migration, pgbouncer])),
     )
     return ClusterPlatform(
-        namespace=namespace.name, image=image, fernet_key=keys.fernet_key, airflow=airflow, pgbouncer=pgbouncer
+        namespace=namespace.name,
+        image=image,
+        fernet_key=keys.fernet_key,
+        airflow=airflow,
+        pgbouncer=pgbouncer,
+        migration=migration,
     )
 
 

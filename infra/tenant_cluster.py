@@ -42,6 +42,7 @@ def build_tenant_cluster(
 ) -> TenantCluster:
     """Builds it, all under logical names that begin with the slug; `own` is the tenant's Azure side."""
     opts = pulumi.ResourceOptions(providers=[cluster])
+    after_schema = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[platform.migration]))
     task_client_ids = {account: identity.client_id for account, identity in own.tasks.items()}
     group_client_ids = {name: task_client_ids[f"task-{name}"] for name in tenant.identities}
     shared_vault = tenant.secrets.mode is SecretsMode.SHARED
@@ -85,7 +86,7 @@ def build_tenant_cluster(
             processor=tenant.processor,
             password=processor_login.password,
         ),
-        opts,
+        after_schema,
     )
     logins = {
         processor_role(slug): DatabaseLogin(
@@ -116,7 +117,7 @@ def build_tenant_cluster(
                 log_account_url=azure.log_storage.blob_endpoint,
                 log_container=own.log_container.name,
             ),
-            opts,
+            after_schema,
         )
         logins[triggerer_role(slug)] = DatabaseLogin(
             client_id=own.database_triggerer.client_id,

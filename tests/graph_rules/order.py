@@ -74,10 +74,26 @@ def the_cluster_comes_after_the_roles_of_its_identities(graph: Graph) -> list[st
     return offenders
 
 
+def a_tenants_processes_come_after_the_schema(graph: Graph) -> list[str]:
+    """Airflow's processes end at once in a database without its tables, and Kubernetes then waits ever longer."""
+    jobs = some(graph, "batch/v1:Job")
+    processes = [each for each in some(graph, "apps/v1:Deployment") if _name(each) in ("dag-processor", "triggerer")]
+    offenders = [] if processes else ["no tenant has a process that reads the schema"]
+    for process in processes:
+        before = graph.before(process)
+        offenders += [f"{process}: may be made before {job}" for job in jobs if job.urn not in before]
+    return offenders
+
+
+def _name(resource: Recorded) -> str:
+    return str(resource.inputs["metadata"]["name"])
+
+
 RULES: Final[tuple[Rule, ...]] = (
     a_database_servers_children_are_written_one_after_another,
     subnets_of_one_network_are_written_one_after_another,
     windows_of_one_cluster_are_written_one_after_another,
     the_database_server_comes_after_its_linked_zone,
     the_cluster_comes_after_the_roles_of_its_identities,
+    a_tenants_processes_come_after_the_schema,
 )

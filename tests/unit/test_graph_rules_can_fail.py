@@ -142,6 +142,7 @@ CASES: Final[dict[Rule, Sabotage]] = {
     order.windows_of_one_cluster_are_written_one_after_another: unordered("containerservice:MaintenanceConfiguration"),
     order.the_database_server_comes_after_its_linked_zone: unordered(SERVER),
     order.the_cluster_comes_after_the_roles_of_its_identities: unordered(CLUSTER),
+    order.a_tenants_processes_come_after_the_schema: unordered("components:DagProcessor"),
     protection.what_holds_data_is_protected_in_higher: option(SERVER, protect=False),
     protection.nothing_else_is_protected: option("network:NatGateway", protect=True),
     protection.the_server_is_locked_in_azure_where_it_is_protected: without("authorization:ManagementLockByScope"),
