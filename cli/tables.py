@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
 
 from cli.console import table
 from cli.plan import UNCHANGED, Plan
+from components.airflow_values import ADMIN_SECRET
+from components.namespace import PLATFORM
 
 if TYPE_CHECKING:
     from cli.session import Session
+
+_DECODED: Final = "-o go-template='{{range .data}}{{base64decode . | println}}{{end}}'"
+"""Makes kubectl print what a Secret holds, on no command line."""
 
 
 def of_changes(plan: Plan) -> Table | None:
@@ -64,8 +69,14 @@ def next_steps(session: Session) -> str:
         "add a tenant": f"ariel tenant add SLUG --stack {stack} ...  (one block in Pulumi.{stack}.yaml); then up again"
     }
     if not session.live:
+        kubectl = f"KUBECONFIG=$(ariel kubeconfig -s {stack}) $(ariel path kubectl)"
+        if session.sandbox.network:
+            steps |= {
+                "open Airflow": session.sandbox.ingress.url(session.settings.airflow.host),
+                "its password": f"{kubectl} get secret {ADMIN_SECRET} -n {PLATFORM} {_DECODED}",
+            }
         steps |= {
-            "look at it": f"KUBECONFIG=$(ariel kubeconfig -s {stack}) $(ariel path kubectl) get all -A",
+            "look at it": f"{kubectl} get all -A",
             "what runs": f"ariel status --stack {stack}",
             "stop, keep data": f"ariel down --stack {stack}",
         }
