@@ -14,6 +14,15 @@ from stacks.errors import Problem, SettingsError
 
 SignIn = Literal["simple", "entra"]
 
+TASK_PATIENCE: Final = {
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "24",
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "10",
+    "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "2",
+}
+"""How long a task bears an API server that is away: about two minutes per call, about four for its heartbeats, which
+is less than the scheduler waits for one (`task_instance_heartbeat_timeout`). By default half a minute ends a task, and
+ten seconds lose its result."""
+
 CREDENTIALS_PATH: Final = "/etc/ariel/credentials"
 EXECUTOR: Final = "ariel_runtime.executor.TenantKubernetesExecutor"
 LOG_CONNECTION: Final = "ariel_logs"
@@ -101,6 +110,7 @@ def task_env(*, execution_url: str, log_account_url: str, environment: str) -> d
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": execution_url,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         LOG_CONNECTION_VARIABLE: log_connection(log_account_url),
+        **TASK_PATIENCE,
         **logging,
     }
 

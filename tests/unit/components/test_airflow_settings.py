@@ -149,3 +149,16 @@ def test_a_database_url_that_only_one_of_the_two_drivers_understands_is_refused_
         checked_metadata_url(f"{url}?sslmode=require&password=other")
     assert "word" not in str(refusal.value)
     assert "other" not in str(refusal.value)
+
+
+def test_a_task_outlives_an_api_server_that_is_away_for_a_minute_but_not_the_schedulers_patience(
+    described: dict[tuple[str, str], dict[str, object]],
+) -> None:
+    """Its result would be lost, or the scheduler would start it again beside the one that still runs."""
+    retries = int(TASK_ENV["AIRFLOW__WORKERS__EXECUTION_API_RETRIES"])
+    longest = float(TASK_ENV["AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX"])
+    heartbeats = int(TASK_ENV["AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS"])
+    # Between two tries Airflow waits for a random time: at least a second, at most twice as long as the time before.
+    call = sum((1 + min(2**number, longest)) / 2 for number in range(retries - 1))
+    patience = int(str(described["scheduler", "task_instance_heartbeat_timeout"]["default"]))
+    assert 90 < call < call * heartbeats < patience
