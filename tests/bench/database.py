@@ -112,7 +112,9 @@ def crash(platform: RunningPlatform, pooled: Route, direct: Route) -> Iterator[R
         time.sleep(2)
         platform.databases.kill(platform.database, OUTAGE_SECONDS)
         killed = time.monotonic()
-        platform.until(lambda: min(max(straight), max(through)) > killed, "the database answers again")
+        platform.until(
+            lambda: min(max(each, default=0.0) for each in (straight, through)) > killed, "the database answers again"
+        )
         time.sleep(2)
     outage, gap = longest_silence(straight), longest_silence(through)
     yield Result("crash: the server gives no answer", outage, "s")
