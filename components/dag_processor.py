@@ -13,6 +13,7 @@ from components.network_policy import GIT_PORT, PGBOUNCER_PORT, egress, in_names
 from components.pod import NAME_LABEL, fingerprint
 from components.tenant_airflow import environment, workload
 from stacks.naming import processor_role
+from stacks.quantity import mebibytes
 from stacks.tenant import Processor, Repository
 
 NAME: Final = "dag-processor"
@@ -46,7 +47,10 @@ class DagProcessor(pulumi.ComponentResource):
             slug=args.slug,
             namespace=args.namespace,
             image=args.image,
-            command=["airflow", "dag-processor", "--bundle-name", args.slug],
+            command=[
+                *("prlimit", f"--data={data_limit(args.processor.resources.memory)}"),
+                *("airflow", "dag-processor", "--bundle-name", args.slug),
+            ],
             resources=args.processor.resources,
             replicas=args.processor.replicas,
             environment={**environment(args.slug, args.repository), **parsing(args.processor)},
@@ -68,6 +72,15 @@ class DagProcessor(pulumi.ComponentResource):
         )
         self.deployment: pulumi.Output[str] = deployment.metadata["name"]
         self.register_outputs({"deployment": self.deployment})
+
+
+def data_limit(memory: str) -> int:
+    """Bytes of data that one process may have, of the `memory` of the pod; those that it forks inherit the limit.
+
+    A file that allocates more gets a MemoryError, which its owner reads. Without it, the kernel ends the whole
+    container, or the file stalls every parse of the tenant until it is killed, and nothing is shown.
+    """
+    return mebibytes(memory) * 2**20 * 3 // 4
 
 
 def parsing(processor: Processor) -> dict[str, str]:

@@ -128,7 +128,7 @@ def run_airflow(script: str, home: Path, environment: Mapping[str, str]) -> str:
 def test_airflow_understands_every_command(graph: Graph, tmp_path: Path) -> None:
     processor, triggerer = (container_of(graph, name)["command"] for name in WORKLOADS)
     assert triggerer[:3] == ["python", "-m", "ariel_runtime.triggerer"]
-    commands = [processor, ["airflow", "triggerer", *triggerer[3:]]]
+    commands = [processor[2:], ["airflow", "triggerer", *triggerer[3:]]]
     script = (
         "import json; from airflow.cli import cli_parser\n"
         f"parsed = [vars(cli_parser.get_parser().parse_args(command[1:])) for command in {commands!r}]\n"
@@ -137,6 +137,15 @@ def test_airflow_understands_every_command(graph: Graph, tmp_path: Path) -> None
     parsed = json.loads(run_airflow(script, tmp_path, {"AIRFLOW_CONFIG": "/dev/null"}))
     assert parsed[0]["bundle_name"] == ["weather"]
     assert (parsed[1]["team_name"], parsed[1]["skip_serve_logs"], parsed[1]["capacity"]) == ("weather", True, 200)
+
+
+def test_a_file_that_allocates_too_much_fails_alone_before_the_kernel_ends_the_container(graph: Graph) -> None:
+    container = container_of(graph, "processor")
+    assert container["resources"]["limits"]["memory"] == "1Gi"
+    limit = container["command"][:2]
+    assert limit == ["prlimit", f"--data={768 * 2**20}"]
+    greedy = [*limit, sys.executable, "-c", "b'x' * (1 << 30)"]
+    assert "MemoryError" in subprocess.run(greedy, capture_output=True, text=True).stderr
 
 
 def test_the_probes_ask_for_the_heartbeat_of_the_job_that_the_pod_runs(graph: Graph) -> None:
