@@ -26,6 +26,7 @@ from components.pod import (
     NAME_LABEL,
     STATE_FOLDER,
     Manifest,
+    command_probe,
     container,
     heartbeat_probe,
     labels,
@@ -117,7 +118,7 @@ def remote_port(url: str) -> int:
 
 
 def _template(args: GitMirrorArgs) -> Manifest:
-    served = {"exec": {"command": ["test", "-f", f"{STATE_FOLDER}/heartbeat"]}}
+    served = command_probe(["test", "-f", f"{STATE_FOLDER}/heartbeat"])
     mirror = container(
         NAME,
         args.image,

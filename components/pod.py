@@ -32,6 +32,7 @@ GID: Final = 0
 STATE_FOLDER: Final = "/run/ariel"
 """Where our own long-running commands touch `ready` (work began) and `heartbeat` (each turn)."""
 HEARTBEAT_MINUTES: Final = 5
+_PROBE_SECONDS: Final = 20
 
 API_ACCESS_VOLUME: Final = "kubernetes-api"
 _API_TOKEN_SECONDS: Final = 3607
@@ -165,13 +166,18 @@ def api_token_mount() -> Manifest:
 
 def ready_probe() -> Manifest:
     """Succeeds once one of our own commands has touched `ready`."""
-    return {"exec": {"command": ["test", "-f", f"{STATE_FOLDER}/ready"]}}
+    return command_probe(["test", "-f", f"{STATE_FOLDER}/ready"])
 
 
 def heartbeat_probe() -> Manifest:
     """Fails when one of our own commands has not finished a turn for `HEARTBEAT_MINUTES`."""
     check = f'test -n "$(find {STATE_FOLDER}/heartbeat -mmin -{HEARTBEAT_MINUTES})"'
-    return {"exec": {"command": ["/bin/sh", "-c", check]}, "periodSeconds": 60, "failureThreshold": 2}
+    return {**command_probe(["/bin/sh", "-c", check]), "periodSeconds": 60, "failureThreshold": 2}
+
+
+def command_probe(command: Sequence[str]) -> Manifest:
+    """Succeeds when the command does. A busy node needs seconds to start one; by default a probe fails after one."""
+    return {"exec": {"command": list(command)}, "timeoutSeconds": _PROBE_SECONDS}
 
 
 def fingerprint(value: pulumi.Input[str]) -> pulumi.Output[str]:

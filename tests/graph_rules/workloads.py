@@ -28,6 +28,7 @@ NO_CREDENTIALS: Final = {
     "AIRFLOW__SECRETS__BACKEND_KWARGS": "the address of the tenant's vault, reached by identity",
 }
 """Variable whose name looks like a credential -> what it is."""
+_PROBE_SECONDS: Final = 10
 _VOLUMES: Final = {"emptyDir", "configMap", "secret", "projected", "downwardAPI"}
 _API_TOKEN_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a folder
 _IMAGE: Final = re.compile(r"(?P<registry>[^/]+)/[a-z0-9._/-]+(:(?P<tag>[A-Za-z0-9._-]+)|@sha256:[0-9a-f]{64})")
@@ -201,6 +202,16 @@ def no_workload_of_a_tenant_speaks_of_another(graph: Graph) -> list[str]:
     return offenders
 
 
+def a_probe_that_runs_a_command_has_time(graph: Graph) -> list[str]:
+    """A busy node needs seconds to start one: with the default of one second, load itself would restart containers."""
+    return [
+        f"{place}: {kind} has {seconds} s"
+        for place, _, container in containers(graph)
+        for kind in ("startupProbe", "readinessProbe", "livenessProbe")
+        if "exec" in (probe := container.get(kind, {})) and (seconds := probe.get("timeoutSeconds", 1)) < _PROBE_SECONDS
+    ]
+
+
 RULES: Final[tuple[Rule, ...]] = (
     every_container_is_hardened,
     no_credential_stands_in_a_variable,
@@ -212,4 +223,5 @@ RULES: Final[tuple[Rule, ...]] = (
     a_tenants_secret_holds_nothing_of_the_platform,
     a_processor_parses_one_tenants_bundle,
     no_workload_of_a_tenant_speaks_of_another,
+    a_probe_that_runs_a_command_has_time,
 )

@@ -178,6 +178,7 @@ CASES: Final[dict[Rule, Sabotage]] = {
     workloads.only_who_talks_to_the_cluster_holds_its_token: put(
         DEPLOYMENT, "spec/template/spec/automountServiceAccountToken", None, "weather-processor"
     ),
+    workloads.a_probe_that_runs_a_command_has_time: container("livenessProbe/timeoutSeconds", 1, "reconciler"),
     workloads.images_are_pinned_and_from_our_registry: container("image", "docker.io/edoburu/pgbouncer:latest"),
     workloads.tenants_code_gets_only_its_own_credentials: put(
         SECRET, "stringData/jwt-secret", "x", "weather-processor"
