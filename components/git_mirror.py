@@ -23,6 +23,7 @@ from components.network_policy import (
     network_policy,
 )
 from components.pod import (
+    INIT,
     NAME_LABEL,
     STATE_FOLDER,
     Manifest,
@@ -122,7 +123,7 @@ def _template(args: GitMirrorArgs) -> Manifest:
     mirror = container(
         NAME,
         args.image,
-        command=["python", "-m", "ariel_runtime.git_mirror"],
+        command=[*INIT, "python", "-m", "ariel_runtime.git_mirror"],
         resources=RESOURCES,
         cpu_limit=CPU_LIMIT,
         env={

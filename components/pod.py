@@ -34,6 +34,10 @@ STATE_FOLDER: Final = "/run/ariel"
 HEARTBEAT_MINUTES: Final = 5
 _PROBE_SECONDS: Final = 20
 
+INIT: Final = ("/usr/bin/dumb-init", "--")
+"""Begins a command that leaves children behind, as git does: process 1 of a container must reap them, or their number
+grows up to the pod's limit. A container's command takes the place of the image's entry point, which begins so too."""
+
 API_ACCESS_VOLUME: Final = "kubernetes-api"
 _API_TOKEN_SECONDS: Final = 3607
 """Lifetime of a projected API token, as Kubernetes itself asks for; the kubelet renews it at 80 %."""

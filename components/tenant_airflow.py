@@ -15,7 +15,7 @@ from pulumi_kubernetes import apps, core
 
 from components.airflow_settings import EXECUTOR, LOG_CONNECTION_VARIABLE, log_connection, logging_config
 from components.git_mirror import mirror_url
-from components.pod import NAME_LABEL, Manifest, container, labels, mount, pod, scratch_volume, secret_volume
+from components.pod import INIT, NAME_LABEL, Manifest, container, labels, mount, pod, scratch_volume, secret_volume
 from components.service_account import service_account
 from stacks.model import Resources
 from stacks.quantity import millicores
@@ -176,7 +176,7 @@ def workload(
             container(
                 component,
                 image,
-                command=command,
+                command=[*INIT, *command],
                 resources=resources,
                 cpu_limit=cpu_limit(resources),
                 env=environment,

@@ -17,6 +17,7 @@ import yaml
 
 from components.airflow_settings import shared_env
 from components.dag_processor import DagProcessor, DagProcessorArgs
+from components.pod import INIT
 from components.tenant_airflow import EXECUTOR, bundle_list, secrets_environment, task_environment
 from components.triggerer import Triggerer, TriggererArgs
 from stacks.tenant import Egress, Processor, Repository
@@ -126,7 +127,7 @@ def run_airflow(script: str, home: Path, environment: Mapping[str, str]) -> str:
 
 
 def test_airflow_understands_every_command(graph: Graph, tmp_path: Path) -> None:
-    processor, triggerer = (container_of(graph, name)["command"] for name in WORKLOADS)
+    processor, triggerer = (container_of(graph, name)["command"][len(INIT) :] for name in WORKLOADS)
     assert triggerer[:3] == ["python", "-m", "ariel_runtime.triggerer"]
     commands = [processor[2:], ["airflow", "triggerer", *triggerer[3:]]]
     script = (
@@ -142,10 +143,15 @@ def test_airflow_understands_every_command(graph: Graph, tmp_path: Path) -> None
 def test_a_file_that_allocates_too_much_fails_alone_before_the_kernel_ends_the_container(graph: Graph) -> None:
     container = container_of(graph, "processor")
     assert container["resources"]["limits"]["memory"] == "1Gi"
-    limit = container["command"][:2]
+    limit = container["command"][len(INIT) :][:2]
     assert limit == ["prlimit", f"--data={768 * 2**20}"]
     greedy = [*limit, sys.executable, "-c", "b'x' * (1 << 30)"]
     assert "MemoryError" in subprocess.run(greedy, capture_output=True, text=True).stderr
+
+
+def test_process_1_reaps_what_git_and_parsing_leave_behind(graph: Graph) -> None:
+    for name in WORKLOADS:
+        assert container_of(graph, name)["command"][:2] == ["/usr/bin/dumb-init", "--"]
 
 
 def test_the_probes_ask_for_the_heartbeat_of_the_job_that_the_pod_runs(graph: Graph) -> None:
