@@ -107,22 +107,6 @@ FILES: Final[Mapping[str, BrokenFile]] = {
         held="limit of data of each process (`prlimit`); the pod's memory behind it",
         says=("MemoryError",),
     ),
-    "forks": BrokenFile(
-        what="a fork storm at top level",
-        text=dag_file(
-            "weather.forks",
-            before="""
-            import os, time
-            for _ in range(4000):
-                if os.fork() == 0:
-                    time.sleep(60)
-                    os._exit(0)
-            """,
-        ),
-        effect="ends at the pod's limit of processes or the file's time-out; at worst the tenant's processor restarts",
-        seen="the owner: import error, unless the file had to be killed; the platform: log of the DAG processor",
-        held="limit of processes of the pod; time-out of the file",
-    ),
     "lacks": BrokenFile(
         what="a library that the image lacks",
         text=dag_file("weather.lacks", before="import no_such_library"),
@@ -176,13 +160,32 @@ dagbag._validate_executor_fields = lambda *_: None
 """
 """What an attacker writes first: it takes the cluster policies out of the process that parses the file."""
 
-BYPASS: Final = BrokenFile(
-    what="the id of another tenant's DAG, with the policies switched off",
-    text=dag_file("mobility.trips", before=WITHOUT_POLICIES),
-    effect="nothing of the other tenant changes; the tenant's own processor restarts until the file is gone",
-    seen="the platform: restarts of that processor, whose log names both tenants and the DAG id",
-    held="the database's trigger",
-)
+FATAL: Final[Mapping[str, BrokenFile]] = {
+    "forks": BrokenFile(
+        what="a fork storm at top level",
+        text=dag_file(
+            "weather.forks",
+            before="""
+            import os, time
+            for _ in range(4000):
+                if os.fork() == 0:
+                    time.sleep(60)
+                    os._exit(0)
+            """,
+        ),
+        effect="ends at the pod's memory, its limit of processes or the file's time-out; its processor may restart",
+        seen="the platform: log and restarts of the tenant's DAG processor; Airflow may show the owner nothing",
+        held="memory and limit of processes of the pod; time-out of the file",
+    ),
+    "steals": BrokenFile(
+        what="the id of another tenant's DAG, with the policies switched off",
+        text=dag_file("mobility.trips", before=WITHOUT_POLICIES),
+        effect="nothing of the other tenant changes; the tenant's own processor restarts until the file is gone",
+        seen="the platform: restarts of that processor, whose log names both tenants and the DAG id",
+        held="the database's trigger",
+    ),
+}
+"""As `FILES`, but these may end the DAG processor of their own tenant."""
 
 _NOT_TAKEN: Final = "the file's DAGs are not taken; with the policies switched off, the task fails before it has a pod"
 _BOTH: Final = "the owner: import error of that file, or the task's log"
@@ -332,7 +335,7 @@ def document() -> str:
             "",
             "| mistake | effect | who sees it | what held |",
             "|---|---|---|---|",
-            *_rows([*FILES.values(), BYPASS]),
+            *_rows([*FILES.values(), *FATAL.values()]),
             "",
             "## What a task asks for",
             "",

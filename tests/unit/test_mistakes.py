@@ -13,15 +13,15 @@ def test_the_document_of_mistakes_is_up_to_date() -> None:
 
 
 def test_each_mistake_says_what_it_does_and_who_sees_it() -> None:
-    every = [*mistakes.FILES.values(), mistakes.BYPASS, *mistakes.REQUESTS.values(), mistakes.EXECUTOR]
+    every = [*mistakes.FILES.values(), *mistakes.FATAL.values(), *mistakes.REQUESTS.values(), mistakes.EXECUTOR]
     cells = [cell for each in every for cell in (each.what, each.effect, each.seen, each.held)]
     assert [cell for cell in cells if not cell or "\n" in cell or "|" in cell] == []
 
 
-@pytest.mark.parametrize("name", set(mistakes.FILES) - {"syntax"})
+@pytest.mark.parametrize("name", sorted({*mistakes.FILES, *mistakes.FATAL} - {"syntax"}))
 def test_only_the_syntax_error_is_one(name: str) -> None:
     """A mistake that Python does not even read would prove nothing but Airflow's parser."""
-    compile(mistakes.FILES[name].text, name, "exec")
+    compile({**mistakes.FILES, **mistakes.FATAL}[name].text, name, "exec")
 
 
 def test_the_file_of_all_requests_can_be_read() -> None:
