@@ -12,7 +12,8 @@ from typing import Final
 
 _PROC: Final = Path("/proc")
 _CONTAINER: Final = re.compile(r"/pod([0-9a-f]{8}-[0-9a-f-]{27})/([0-9a-f]{64})$", re.MULTILINE)
-_PAUSE: Final = "pause"
+_NOT_THE_CONTAINERS: Final = ("pause", "runc")
+"""Names of what holds a pod's namespaces, and of what a container's first process is before it becomes itself."""
 
 
 def pod_of(cgroups: str) -> str | None:
@@ -22,13 +23,13 @@ def pod_of(cgroups: str) -> str | None:
 
 
 def processes(known: frozenset[int] = frozenset()) -> Iterator[tuple[str, int]]:
-    """(uid of the pod, process) of all that run in containers of pods; the pod's own `pause` is left out."""
+    """(uid of the pod, process) of all that pods' containers run; the pod's own `pause` is left out."""
     for folder in _PROC.iterdir():
         if not folder.name.isdecimal() or (pid := int(folder.name)) in known:
             continue
         try:
             pod = pod_of((folder / "cgroup").read_text())
-            if pod and (folder / "comm").read_text().strip() != _PAUSE:
+            if pod and not (folder / "comm").read_text().startswith(_NOT_THE_CONTAINERS):
                 yield pod, pid
         except (FileNotFoundError, ProcessLookupError):
             continue

@@ -98,13 +98,12 @@ class TaskPods:
             found = {pid: pod for pod, pid in processes(known)}
             known |= found.keys()
             for pid, pod in found.items():
-                if pod in self.made:
-                    self._began(pod, pid)
+                self._began(pod, pid)
 
     def _began(self, pod: str, pid: int) -> None:
         try:
             at = started(pid)
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return
         self.began[pod] = min(at, self.began.get(pod, at))
 
