@@ -35,6 +35,7 @@ from tests.unit.runtime.api_server import ApiServer, document
 UID = 65534
 RUNTIME = Path(__file__).parents[2] / "runtime"
 SHARED_ROLE = "ariel_runtime"
+SHARED_POOL = 5
 AS_UID: dict[str, Any] = {"user": UID, "group": UID, "extra_groups": []}
 _PRIVATE_RUN = """
 mount -t tmpfs tmpfs /run && mkdir -p /run/secrets/kubernetes.io
@@ -166,7 +167,7 @@ class Bed:
             shutil.copy(folder / "ca" / name, self.account / name)
             os.chown(self.account / name, UID, UID)
         self.shared_roles = folder / "role.json"
-        self.shared_roles.write_text(json.dumps({SHARED_ROLE: self._role(SHARED_ROLE, pool_size=5)}))
+        self.shared_roles.write_text(json.dumps({SHARED_ROLE: self._role(SHARED_ROLE, pool_size=SHARED_POOL)}))
         self.replicas: list[Replica] = []
 
     def _role(self, name: str, pool_size: int = 2) -> dict[str, Any]:
@@ -190,9 +191,10 @@ class Bed:
         roles = {name: self._role(name) for name in (f"ariel_dagproc_{slug}", f"ariel_trigger_{slug}")}
         return self.kubernetes.put(slug, json.dumps(document(slug, roles=roles)))
 
-    def replica(self) -> Replica:
+    def replica(self, max_client_conn: int = 1_500) -> Replica:
         """One more, not started."""
-        self.replicas.append(Replica(self, _owned(self.folder / f"replica-{len(self.replicas)}")))
+        folder = _owned(self.folder / f"replica-{len(self.replicas)}")
+        self.replicas.append(Replica(self, folder, max_client_conn))
         return self.replicas[-1]
 
     def stop(self) -> None:
@@ -206,14 +208,14 @@ class Bed:
 class Replica:
     """One pod: a sidecar, and a PgBouncer that starts when the sidecar is ready."""
 
-    def __init__(self, bed: Bed, folder: Path) -> None:
+    def __init__(self, bed: Bed, folder: Path, max_client_conn: int) -> None:
         self._bed = bed
         self._folder = folder
         self.shared, self.state = _owned(folder / "shared"), _owned(folder / "state")
         self.port, self._metrics_port = free_port(), free_port()
         self.sidecar: subprocess.Popen[bytes] | None = None
         self.bouncer: subprocess.Popen[bytes] | None = None
-        base = pgbouncer.base_configuration(max_client_conn=1_500)
+        base = pgbouncer.base_configuration(max_client_conn)
         changes = {
             "/run/pgbouncer": str(self.shared),
             "listen_addr = *": "listen_addr = 127.0.0.1",
@@ -331,8 +333,12 @@ class Replica:
     def sidecar_memory(self) -> int:
         """Bytes of resident memory."""
         assert self.sidecar is not None
-        status = Path(f"/proc/{self.sidecar.pid}/status").read_text()
-        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) * 1024
+        return _memory(self.sidecar.pid, "VmRSS")
+
+    def bouncer_memory(self) -> int:
+        """The most bytes that were ever resident."""
+        assert self.bouncer is not None
+        return _memory(self.bouncer.pid, "VmHWM")
 
 
 def _owned(folder: Path) -> Path:
@@ -340,6 +346,12 @@ def _owned(folder: Path) -> Path:
     folder.mkdir()
     os.chown(folder, UID, UID)
     return folder
+
+
+def _memory(pid: int, measure: str) -> int:
+    """A line of proc(5), `status`, in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith(measure)).split()[1]) * 1024
 
 
 def _kill(process: subprocess.Popen[bytes] | None) -> None:

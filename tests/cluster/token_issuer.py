@@ -26,6 +26,8 @@ class Issuer:
         """Client id -> role."""
         self.length = 1_600
         self.lifetime = 3_600.0
+        self.refresh_in: float | None = None
+        """Seconds after which a token should be renewed, long before it expires."""
         self.down = False
         self.newest: dict[str, str] = {}
         self._expiry: dict[tuple[str, str], float] = {}
@@ -53,7 +55,8 @@ class Issuer:
         token = secrets.token_urlsafe(self.length)[: self.length]
         self._expiry[role, token] = time.time() + self.lifetime
         self.newest[role] = token
-        return 200, {"token_type": "Bearer", "expires_in": int(self.lifetime), "access_token": token}
+        answer = {"token_type": "Bearer", "expires_in": int(self.lifetime), "access_token": token}
+        return 200, answer if self.refresh_in is None else {**answer, "refresh_in": int(self.refresh_in)}
 
     def valid(self, role: str, token: str) -> bool:
         return self._expiry.get((role, token), 0) > time.time()
