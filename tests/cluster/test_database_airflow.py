@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,7 @@ CHANGED = (
     .replace('schedule=AssetAlias("alias")', "schedule=None")
 )
 STEALING = 'from airflow.sdk import DAG\nwith DAG("mobility.routes", schedule=None): ...\n'
+BYPASSING = f"from airflow import settings\nsettings.dag_policy = lambda dag: None\n{STEALING}"
 BROKEN = "import airflow.sdk.DAG_that_is_not\n"
 
 
@@ -124,8 +126,16 @@ def test_a_dag_processor_parses_changes_and_forgets_with_its_grants(stage: Bed, 
     assert stage.sql(RUNTIME, "SELECT count(*) FROM import_error") == [(0,)]
 
 
-def test_a_dag_processor_that_takes_a_foreign_id_fails_alone(stage: Bed, tmp_path: Path) -> None:
+def test_a_dag_of_a_foreign_id_is_an_import_error(stage: Bed, tmp_path: Path) -> None:
     (tmp_path / "stealing.py").write_text(STEALING)
+    output = parse(stage, tmp_path)
+    ((said,),) = stage.sql(RUNTIME, "SELECT stacktrace FROM import_error WHERE filename = 'stealing.py'")
+    assert "begins with 'weather.'" in said, output
+    assert stage.sql(RUNTIME, "SELECT FROM dag WHERE dag_id = 'mobility.routes'") == []
+
+
+def test_a_dag_processor_that_takes_a_foreign_id_past_the_policy_fails_alone(stage: Bed, tmp_path: Path) -> None:
+    (tmp_path / "bypassing.py").write_text(BYPASSING)
     assert 'is reserved for bundle "mobility" of tenant "mobility"' in parse(stage, tmp_path)
     assert stage.sql(RUNTIME, "SELECT FROM dag WHERE dag_id = 'mobility.routes'") == []
 
@@ -133,7 +143,7 @@ def test_a_dag_processor_that_takes_a_foreign_id_fails_alone(stage: Bed, tmp_pat
 def deferred(stage: Bed, slug: str) -> None:
     """A task of the tenant that waits for a moment which has passed."""
     with Session(stage.engine(RUNTIME)) as session:
-        passed = {"moment": "2026-01-01T00:00:00+00:00"}
+        passed = {"moment": datetime(2026, 1, 1, tzinfo=UTC)}
         trigger = Trigger("airflow.providers.standard.triggers.temporal.DateTimeTrigger", passed, team_name=slug)
         session.add(trigger)
         session.commit()
@@ -177,5 +187,7 @@ def test_a_triggerer_resumes_its_tenants_tasks_and_leaves_all_others(stage: Bed,
             process.kill()
         output = stage.said(triggerer("weather"))
     assert refusals(output) == set(), output
+    resumed = stage.sql(OWNER, "SELECT next_method FROM task_instance WHERE dag_id = 'weather.waits'")
+    assert resumed == [("back",)], f"the task was resumed to fail: {output}"
     assert stage.sql(OWNER, "SELECT state FROM task_instance WHERE dag_id = 'mobility.waits'") == [("deferred",)]
     assert stage.sql(OWNER, "SELECT count(*) FROM trigger WHERE team_name = 'mobility'") == [(1,)]
