@@ -21,7 +21,8 @@ from sandbox.arm.world import Settings
 TOKEN = "a-token-for-tests"  # noqa: S105
 SUBSCRIPTION = "/subscriptions/11111111-1111-4111-8111-111111111111"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/rg-test"
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
+"""On a busy machine; a PostgreSQL server that is made takes the most."""
 """After so long an operation of these tests (a second at most) counts as lost."""
 PLENTY = Limits(
     write_burst=100_000,
@@ -85,6 +86,7 @@ class Cloud:
             status = str(self.client.get(url).json()["status"])
             if status != "InProgress":
                 return status
+            time.sleep(0.02)
         raise TimeoutError(f"{url} did not end")
 
     def made(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
