@@ -127,7 +127,8 @@ class RunningPlatform:
 
     def start_run(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
         """Unpause the DAG and start a run once it is parsed; returns the run's id."""
-        self.until(lambda: self.dag(dag_id).get("is_paused") is not None, f"{dag_id} is parsed")
+        # A DAG whose file was removed stays known, as a stale one.
+        self.until(lambda: self.dag(dag_id).get("is_stale") is False, f"{dag_id} is parsed")
         self.airflow.call("PATCH", f"/api/v2/dags/{dag_id}", body={"is_paused": False})
         body = {"logical_date": None, "conf": dict(conf or {})}
         return str(self.airflow.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body=body)["dag_run_id"])
