@@ -39,6 +39,10 @@ class PlatformError(ArielError):
     """Airflow does not answer, refuses, or a run failed: the platform engineer reads the reason and acts."""
 
 
+class UnansweredError(PlatformError):
+    """Airflow gave no answer this time; a later question may have one."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One DAG run. `at` (ISO 8601, UTC) is when it ended, else began, else was due."""
@@ -99,17 +103,27 @@ class Platform:
         The time includes that until the DAG is known: its processor may not have parsed it yet.
         """
         deadline = time.monotonic() + seconds
-        while self.call("GET", f"/api/v2/dags/{dag_id}", absent={}).get("is_paused") is None:
+        while self._patient(deadline, f"/api/v2/dags/{dag_id}", absent={}).get("is_paused") is None:
             self._pause(deadline, f"DAG {dag_id}", "not parsed yet")
         self.call("PATCH", f"/api/v2/dags/{dag_id}", body={"is_paused": False})
         run = Run.of(self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body={"logical_date": None}))
         where = f"run {run.run_id} of {dag_id}"
         while run.state not in FINISHED:
             self._pause(deadline, where, run.state)
-            run = Run.of(self.call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run.run_id}"))
+            run = Run.of(self._patient(deadline, f"/api/v2/dags/{dag_id}/dagRuns/{run.run_id}"))
         if run.state != "success":
             raise _error(where, run.state, "it succeeds", f"read the logs of its tasks, {self._address}/dags/{dag_id}")
         return run
+
+    def _patient(self, deadline: float, path: str, absent: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The answer to a question that changes nothing, asked again until the deadline while there is none."""
+        while True:
+            try:
+                return self.call("GET", path, absent=absent)
+            except UnansweredError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(_POLL_SECONDS)
 
     def _pause(self, deadline: float, what: str, state: str) -> None:
         if time.monotonic() >= deadline:
@@ -128,19 +142,30 @@ class Platform:
     ) -> dict[str, Any]:
         """What the REST API answers; `absent` is the answer where there is no such thing. Raises PlatformError."""
         if signed and "Authorization" not in self._client.headers:
-            credentials = {"username": ADMINISTRATOR, "password": self._password()}
-            token = self.call("POST", "/auth/token", body=credentials, signed=False)["access_token"]
-            self._client.headers["Authorization"] = f"Bearer {token}"
+            self._sign_in()
         try:
             answer = self._client.request(method, path, params=query, json=body)
         except httpx.TransportError as failure:
-            raise _unanswered(f"{self._address}{path}", str(failure)) from None
+            raise _unanswered(f"{self._address}{path}", str(failure), UnansweredError) from None
         if answer.status_code == httpx.codes.NOT_FOUND and absent is not None:
             return absent
         if answer.is_error:
-            # The request is not repeated here: the first one holds the password.
-            raise _unanswered(f"{self._address}{path}", f"{answer.status_code}: {answer.text[:300].strip()}")
+            kind = UnansweredError if answer.is_server_error else PlatformError
+            raise _unanswered(f"{self._address}{path}", f"{answer.status_code}: {answer.text[:300].strip()}", kind)
         return dict(answer.json())
+
+    def _sign_in(self) -> None:
+        """The password is in no variable, so that no traceback can show it. Raises PlatformError."""
+        path = "/auth/token"
+        try:
+            answer = self._client.post(path, json={"username": ADMINISTRATOR, "password": self._password()})
+        except httpx.TransportError as failure:
+            raise _unanswered(f"{self._address}{path}", str(failure), UnansweredError) from None
+        if answer.is_error:
+            raise _unanswered(
+                f"{self._address}{path}", f"{answer.status_code}: {answer.text[:300].strip()}", UnansweredError
+            )
+        self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
 
 def administrator_password(cluster: Path, namespace: str) -> str:
@@ -155,9 +180,9 @@ def administrator_password(cluster: Path, namespace: str) -> str:
     return str(json.loads(base64.b64decode(secret["data"][PASSWORDS_FILE]))[ADMINISTRATOR])
 
 
-def _unanswered(path: str, value: str) -> PlatformError:
-    return _error(path, value, "the platform runs and answers", "run `ariel up`, then look at `ariel status`")
+def _unanswered(path: str, value: str, kind: type[PlatformError] = PlatformError) -> PlatformError:
+    return _error(path, value, "the platform runs and answers", "run `ariel up`, then look at `ariel status`", kind)
 
 
-def _error(path: str, value: str, rule: str, action: str) -> PlatformError:
-    return PlatformError([Problem(path=path, value=value, rule=rule, action=action)])
+def _error(path: str, value: str, rule: str, action: str, kind: type[PlatformError] = PlatformError) -> PlatformError:
+    return kind([Problem(path=path, value=value, rule=rule, action=action)])

@@ -167,17 +167,16 @@ def _node_js_version() -> Version | None:
 
 def _debian() -> Check:
     """What the bottom of every image is made with; the rest of an image needs Debian's packages only."""
-    rule = "debootstrap, or apt-get and dpkg-deb to have it from Debian; and Debian's keys"
+    rule = "debootstrap and Debian's keys, or apt-get and dpkg-deb to have them"
     if debian.BASE.folder.exists():
         return Check.of("pods: Debian's base system", True, f"in the cache: {debian.BASE.folder}", rule, "")
-    programs = [("debootstrap",), ("apt-get", "dpkg-deb")]
-    way = next((way for way in programs if all(map(shutil.which, way))), None)
-    keys = debootstrap.KEYRING
-    lacking = ([] if way else ["debootstrap"]) + ([] if keys.is_file() else [str(keys)])
+    own = shutil.which("debootstrap") is not None and debootstrap.KEYRING.is_file()
+    way = ("debootstrap",) if own else ("apt-get", "dpkg-deb")
+    lacking = [program for program in way if shutil.which(program) is None]
     return Check.of(
         "pods: Debian's base system",
         not lacking,
-        f"missing: {', '.join(lacking)}" if lacking else f"not there yet, would be made with {', '.join(way or ())}",
+        f"missing: {', '.join(lacking)}" if lacking else f"not there yet, would be made with {', '.join(way)}",
         rule,
         "install them (Debian, Ubuntu: `sudo apt install debootstrap debian-archive-keyring`)",
     )

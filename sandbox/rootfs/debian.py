@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from sandbox.rootfs.debootstrap import MIRROR, SUITE
+from sandbox.rootfs.debootstrap import SUITE
 from sandbox.rootfs.layers import Layer
-
-_SECURITY: Final = MIRROR + "-security"
 
 BASE: Final = Layer(
     name="debian",
@@ -24,10 +22,11 @@ path-exclude=/usr/share/info/*
 path-exclude=/usr/share/locale/*
 path-exclude=/usr/share/lintian/*
 END
-cat > /etc/apt/sources.list <<'END'
-deb {MIRROR} {SUITE} main
-deb {MIRROR} {SUITE}-updates main
-deb {_SECURITY} {SUITE}-security main
+mirror=$(grep -m 1 ^deb /etc/apt/sources.list | cut -d " " -f 2)
+cat > /etc/apt/sources.list <<END
+deb $mirror {SUITE} main
+deb $mirror {SUITE}-updates main
+deb ${{mirror%/}}-security {SUITE}-security main
 END
 find /usr/share/doc -type f ! -name copyright -delete
 find /usr/share/doc -type l -delete

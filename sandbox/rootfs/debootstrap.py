@@ -17,10 +17,9 @@ from typing import Final
 from stacks.errors import MachineError, Problem
 
 SUITE: Final = "trixie"
-MIRROR: Final = "http://deb.debian.org/debian"
-"""Answers with the nearest mirror; what it sends is checked against Debian's keys."""
-KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
+KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+_PACKAGES: Final = ("debootstrap", "debian-archive-keyring")
 _KEPT_LINES: Final = 12
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 _SYSTEM_FOLDERS: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -44,52 +43,63 @@ def architecture() -> str:
 
 
 def bootstrap(target: Path, packages: Path) -> None:
-    """Make the tree `target`; `packages` keeps what was downloaded. Raises MachineError."""
+    """Make the tree `target`; `packages` keeps what was downloaded. Raises MachineError.
+
+    In namespaces of its own: it mounts into the tree, and what is killed half-way must leave no mount behind.
+    """
     packages.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ariel-debootstrap-") as scratch:
-        program, environment = _program(Path(scratch))
+        program, keyring, environment = _program(Path(scratch))
         # It returns to the folder that it was started in, so that must not be one that is removed meanwhile.
         _run(
             [
-                *(program, "--variant=minbase", f"--arch={architecture()}", f"--keyring={KEYRING}"),
-                *(f"--cache-dir={packages}", SUITE, str(target), MIRROR),
+                *("setpriv", "--pdeathsig", "KILL"),
+                *("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"),
+                *(program, "--variant=minbase", f"--arch={architecture()}", f"--keyring={keyring}"),
+                *(f"--cache-dir={packages}", SUITE, str(target), *_mirror(environment)),
             ],
             environment,
         )
 
 
-def _program(scratch: Path) -> tuple[str, dict[str, str]]:
-    """debootstrap, and the environment that it needs."""
+def _mirror(environment: dict[str, str]) -> list[str]:
+    """Where this machine itself takes Debian's packages from; empty elsewhere, and debootstrap takes its default."""
+    if not shutil.which("apt-get"):
+        return []
+    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)"]
+    answer = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False)
+    return [uri for line in answer.stdout.splitlines() if (uri := line.strip().rstrip("/")).endswith("/debian")][:1]
+
+
+def _program(scratch: Path) -> tuple[str, Path, dict[str, str]]:
+    """debootstrap, Debian's keys, and the environment that it needs."""
     environment = os.environ | {"PATH": f"{os.environ.get('PATH', '')}:{_SYSTEM_FOLDERS}", "LC_ALL": "C"}
     found = shutil.which("debootstrap", path=environment["PATH"])
-    if found and (Path("/usr/share/debootstrap/scripts") / SUITE).exists():
-        return found, environment
-    if not shutil.which("apt-get") or not KEYRING.is_file():
-        raise _unavailable("not on PATH, and this is no Debian from which it could be had")
-    _unpack_from_debian(scratch, environment)
-    share = scratch / "debootstrap/usr/share/debootstrap"
-    return str(scratch / "debootstrap/usr/sbin/debootstrap"), environment | {"DEBOOTSTRAP_DIR": str(share)}
+    if found and KEYRING.is_file() and (Path("/usr/share/debootstrap/scripts") / SUITE).exists():
+        return found, KEYRING, environment
+    if not shutil.which("apt-get"):
+        raise _unavailable("not on PATH, and there is no apt from which it could be had")
+    _unpack(scratch, environment)
+    share = scratch / "unpacked/usr/share/debootstrap"
+    program = scratch / "unpacked/usr/sbin/debootstrap"
+    return str(program), scratch / "unpacked" / KEYRING.relative_to("/"), environment | {"DEBOOTSTRAP_DIR": str(share)}
 
 
-def _unpack_from_debian(scratch: Path, environment: dict[str, str]) -> None:
-    """Through apt, which checks signatures, with lists and caches of its own so that the machine's stay as they are."""
-    sources = scratch / "sources.list"
-    sources.write_text(f"deb [signed-by={KEYRING}] {MIRROR} {SUITE} main\n")
+def _unpack(scratch: Path, environment: dict[str, str]) -> None:
+    """Through apt, which checks signatures, from the machine's sources; its lists and caches stay as they are."""
     for folder in ("state/lists/partial", "cache/archives/partial"):
         (scratch / folder).mkdir(parents=True)
     options = {
         "Dir::State": scratch / "state",
         "Dir::Cache": scratch / "cache",
-        "Dir::Etc::SourceList": sources,
-        "Dir::Etc::SourceParts": "-",
         "APT::Sandbox::User": "root",
         "Acquire::Languages": "none",
     }
     apt = ["apt-get", "-q", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
     _run([*apt, "update"], environment)
-    _run([*apt, "download", "debootstrap"], environment, folder=scratch)
-    (package,) = scratch.glob("debootstrap_*.deb")
-    _run(["dpkg-deb", "-x", str(package), str(scratch / "debootstrap")], environment)
+    _run([*apt, "download", *_PACKAGES], environment, folder=scratch)
+    for package in scratch.glob("*.deb"):
+        _run(["dpkg-deb", "-x", str(package), str(scratch / "unpacked")], environment)
 
 
 def _run(command: Sequence[str], environment: dict[str, str], folder: Path = Path("/")) -> None:
@@ -114,7 +124,7 @@ def _unavailable(reason: str) -> MachineError:
             Problem(
                 path=f"Debian {SUITE}",
                 value=reason,
-                rule=f"debootstrap and Debian's keys, and a way to {MIRROR}",
+                rule="debootstrap, Debian's keys, and a way to Debian's packages",
                 action="install debootstrap and debian-archive-keyring, or let this machine reach Debian",
             )
         ]

@@ -22,7 +22,7 @@ from sandbox import paths
 from sandbox.locks import exclusive
 from sandbox.report import Report
 from sandbox.rootfs import chroot
-from sandbox.rootfs.debootstrap import MIRROR, SUITE, architecture, bootstrap
+from sandbox.rootfs.debootstrap import SUITE, architecture, bootstrap
 from stacks.errors import MachineError, Problem
 
 _PARTIAL: Final = ".partial-"
@@ -51,7 +51,7 @@ class Layer:
     def key(self) -> str:
         """Digest of everything that decides the content, in hexadecimal digits."""
         decides = {
-            "below": self.below.key if self.below else [SUITE, MIRROR, architecture()],
+            "below": self.below.key if self.below else [SUITE, architecture()],
             "script": self.script,
             "inputs": {name: content_digest(path) for name, path in sorted(self.inputs.items())},
         }

@@ -7,12 +7,13 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from cli.platform import Platform
+from cli.platform import Platform, UnansweredError
 from cli.session import Session
 from sandbox import git_server, toolchain
 from sandbox.cluster import Cluster
@@ -164,8 +165,9 @@ class RunningPlatform:
         """The first answer that is true. Fails the test where none comes."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if answer := look():
-                return answer
+            with suppress(UnansweredError):
+                if answer := look():
+                    return answer
             time.sleep(0.5)
         raise AssertionError(f"not within {seconds:.0f} s: {what}")
 

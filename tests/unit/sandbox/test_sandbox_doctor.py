@@ -103,14 +103,11 @@ def test_no_image_is_begun_without_a_way_to_debian(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.rmtree(debian.BASE.folder)
-    keys = tmp_path / "keys.gpg"
-    monkeypatch.setattr(doctor.debootstrap, "KEYRING", keys)
+    monkeypatch.setattr(doctor.debootstrap, "KEYRING", tmp_path / "no-keys")
     name = "pods: Debian's base system"
     check = _by_name(project)[name]
     assert not check.ok
-    assert "debootstrap" in check.found
-    assert str(keys) in check.found
-    keys.touch()
+    assert "apt-get" in check.found
     _program(tmp_path / "bin" / "apt-get", "")
     _program(tmp_path / "bin" / "dpkg-deb", "")
     assert _by_name(project)[name].ok
