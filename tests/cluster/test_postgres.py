@@ -27,23 +27,27 @@ RECOVERY_SECONDS = 10
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One server with an administrator and a role that the administrator made."""
     with running(tmp_path_factory.mktemp("sandbox")) as made:
-        made.cloud.made(GROUP, {"location": "westeurope"})
-        made.cloud.made(SERVER, server_body(highAvailability={"mode": "SameZone", "standbyAvailabilityZone": "2"}))
-        administrator = {"principalName": ADMIN, "principalType": "ServicePrincipal"}
-        made.cloud.made(f"{SERVER}/administrators/{ADMIN_ID}", {"properties": administrator})
-        made.answer(create(ROLE, ROLE_ID))
-        yield made
-        made.servers.stop_all()
+        try:
+            made.cloud.made(GROUP, {"location": "westeurope"})
+            made.cloud.made(SERVER, server_body(highAvailability={"mode": "SameZone", "standbyAvailabilityZone": "2"}))
+            administrator = {"principalName": ADMIN, "principalType": "ServicePrincipal"}
+            made.cloud.made(f"{SERVER}/administrators/{ADMIN_ID}", {"properties": administrator})
+            made.answer(create(ROLE, ROLE_ID))
+            yield made
+        finally:
+            made.servers.stop_all()
 
 
 @pytest.fixture
 def spare(tmp_path: Path) -> Iterator[Sandbox]:
     """A sandbox of its own, for what ends servers."""
     with running(tmp_path) as made:
-        made.cloud.made(GROUP, {"location": "westeurope"})
-        made.cloud.made(SERVER, server_body())
-        yield made
-        made.servers.stop_all()
+        try:
+            made.cloud.made(GROUP, {"location": "westeurope"})
+            made.cloud.made(SERVER, server_body())
+            yield made
+        finally:
+            made.servers.stop_all()
 
 
 def create(role: str, object_id: str) -> str:
