@@ -30,7 +30,8 @@ from tests.cluster import flexible_server
 from tests.cluster.flexible_server import SERVER, Sandbox, server_body
 from tests.engine.arm.cloud import GROUP
 
-ADMIN: Final = "ariel_admin"
+ADMIN: Final = "id-contoso-local-admin"
+"""As Azure names it: like the identity, with hyphens."""
 MIGRATE: Final = "ariel_runtime.migrate"
 ROOT: Final = Path(__file__).parents[2]
 FERNET_KEY: Final = Fernet.generate_key().decode()

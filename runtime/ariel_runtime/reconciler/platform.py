@@ -61,5 +61,5 @@ def _doors(airflow: Writer) -> None:
 
 def _ownership(airflow: Writer, admin: str) -> None:
     """After the owner's role was replaced, what the admin kept for it is the owner's again."""
-    if airflow.holds("SELECT FROM pg_class WHERE relowner = %s::regrole", admin):
-        airflow.write(f"REASSIGN OWNED BY {admin} TO {OWNER}")
+    if airflow.holds("SELECT FROM pg_class JOIN pg_roles r ON r.oid = relowner WHERE r.rolname = %s", admin):
+        airflow.write(f"REASSIGN OWNED BY {roles.quoted(admin)} TO {OWNER}")
