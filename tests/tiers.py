@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TIERS = {
     "unit": "settings, names, the recorded resource graph and its rules",
     "engine": "the real engine, the emulated ARM, a real API server",
-    "cluster": "a node, PostgreSQL, PgBouncer and Airflow; runs of two tenants, attacks and outages; needs root",
+    "cluster": "a node, PostgreSQL, PgBouncer and Airflow; runs of two tenants, attacks, rotation; needs root",
 }
 
 
