@@ -31,6 +31,7 @@ class CannotMigrateError(Exception):
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("azure").setLevel(logging.ERROR)  # it logs each request with its headers
     try:
         target = Target.of_environment()
         wait_for_role(target)

@@ -30,6 +30,7 @@ RETRY_SECONDS: Final = 5.0
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
+    logging.getLogger("azure").setLevel(logging.ERROR)  # it logs each request with its headers
     stop, changed = threading.Event(), threading.Event()
 
     def end(*_: object) -> None:
