@@ -31,14 +31,14 @@ from tests.screenshot import HEIGHT, WIDTH, picture
 
 HOST = "airflow.localhost"
 PASSWORD = "only-of-this-test"  # noqa: S105 - opens a server that lives as long as the test
-DAGS = """
+TEAMS = ("weather", "weather-two")
+DAG_FILE = """
 from airflow.sdk import DAG, task
 
-for name in ("weather.hello", "weather-two.hello"):
-    with DAG(name, schedule=None) as dag:
-        @task
-        def greet(): ...
-        greet()
+with DAG("{team}.hello", schedule=None):
+    @task
+    def greet(): ...
+    greet()
 """
 
 
@@ -77,11 +77,20 @@ class Objects(BaseHTTPRequestHandler):
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of an Airflow whose database holds two DAGs of two teams."""
     folder = tmp_path_factory.mktemp("airflow")
-    (folder / "dags").mkdir()
-    (folder / "dags" / "hello.py").write_text(DAGS)
     (folder / "passwords.json").write_text(json.dumps({"admin": PASSWORD}))
-    for verb in (("db", "migrate"), ("dags", "reserialize")):
-        subprocess.run([_airflow(), *verb], env=_environment(folder), check=True, capture_output=True)
+    subprocess.run([_airflow(), "db", "migrate"], env=_environment(folder), check=True, capture_output=True)
+    for team in TEAMS:
+        (folder / team).mkdir()
+        (folder / team / "hello.py").write_text(DAG_FILE.format(team=team))
+        # Each team's processor knows its own bundle only; the policies of the runtime package ask for its prefix.
+        bundle = {
+            "name": team,
+            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+            "kwargs": {"path": str(folder / team)},
+        }
+        own = {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle])}
+        parse = [_airflow(), "dags", "reserialize", "--bundle-name", team]
+        subprocess.run(parse, env=_environment(folder) | own, check=True, capture_output=True)
     return folder
 
 
@@ -222,7 +231,6 @@ def _environment(home: Path) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
