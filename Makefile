@@ -33,7 +33,7 @@ lint: $(READY) ## Formatting, rules, types, workflows
 	@.venv/bin/python -m tests.lint
 
 bench: $(READY) ## Seconds per resource against a bare program, paired
-	@.venv/bin/python -m tests.bench
+	@.venv/bin/python -m tests.bench engine
 
 doctor: $(READY) ## What this machine lacks
 	@$(ARIEL) doctor
