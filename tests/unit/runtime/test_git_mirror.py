@@ -18,6 +18,7 @@ from ariel_runtime.git_mirror import Settings
 from ariel_runtime.life import Life
 
 from components import git_mirror as component
+from components.pod import INIT
 from tests.unit.components.test_git_mirror import recorded
 from tests.unit.runtime.git_remote import Remote, eventually, free_port, git
 
@@ -217,7 +218,7 @@ def test_the_component_gives_every_variable_and_the_command_ends_on_sigterm(remo
         "import pathlib, sys; from ariel_runtime import git_mirror, life; "
         f"git_mirror.Life.__init__.__defaults__ = (pathlib.Path({str(state)!r}),); sys.exit(git_mirror.main())"
     )
-    assert container["command"] == ["python", "-m", git_mirror.__name__]
+    assert container["command"] == [*INIT, "python", "-m", git_mirror.__name__]
     process = subprocess.Popen([sys.executable, "-c", program], env={**os.environ, **values})
     try:
         assert eventually((state / "heartbeat").exists)
