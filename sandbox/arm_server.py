@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import sys
-import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
@@ -18,6 +17,7 @@ from typing import Final
 import httpx
 
 from sandbox import ports
+from sandbox.answering import await_answer
 from sandbox.blob.azurite import Azurite
 from sandbox.blob.install import install
 from sandbox.network import SandboxNetwork
@@ -26,14 +26,11 @@ from sandbox.pki import write_private
 from sandbox.ports import KeptPorts
 from sandbox.processes import OwnedProcess
 from sandbox.report import Report
-from stacks.errors import MachineError, Problem
 
 OPERATION_SECONDS: Final = 0.05
 """How long a long-running operation takes: long enough to be polled, short enough for tests."""
 
-START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 10.0
-_POLL_SECONDS: Final = 0.05
 _NAME: Final = "arm"
 
 
@@ -123,16 +120,7 @@ class ArmServer:
 
     def wait(self, report: Report) -> None:
         """Return when it answers. Raises MachineError when it ended or does not answer in time."""
-        if self.ready():
-            return
-        deadline = time.monotonic() + START_SECONDS
-        with report.step("Start the emulated Azure"):
-            while not self.ready():
-                if not self.process.running():
-                    raise self._failure("ended while it started")
-                if time.monotonic() > deadline:
-                    raise self._failure(f"did not answer within {START_SECONDS} s")
-                time.sleep(_POLL_SECONDS)
+        await_answer(self.process, self.ready, what="the emulated Azure", where=self.endpoint, report=report)
 
     def ready(self) -> bool:
         """Whether it runs and answers."""
@@ -153,12 +141,3 @@ class ArmServer:
         """End the process and the blob storage behind it; their state stays on disk."""
         self.process.stop(_STOP_SECONDS)
         Azurite(self._paths.root).stop()
-
-    def _failure(self, what: str) -> MachineError:
-        problem = Problem(
-            path=str(self.process.log),
-            value=f"the emulated Azure {what}; its log ends with:\n{self.process.log_tail()}",
-            rule=f"it answers at {self.endpoint}",
-            action="run `ariel doctor`, free what the log names, and run the command again",
-        )
-        return MachineError([problem])

@@ -5,23 +5,20 @@ from __future__ import annotations
 import os
 import ssl
 import sys
-import time
 from pathlib import Path
 from typing import Final
 
 import httpx
 
 from sandbox import ports
+from sandbox.answering import await_answer
 from sandbox.paths import REPOSITORY, SandboxPaths
 from sandbox.ports import KeptPorts
 from sandbox.processes import OwnedProcess
 from sandbox.report import Report
-from stacks.errors import MachineError, Problem
 
 ADDRESS: Final = "127.0.0.1"
-START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 5.0
-_POLL_SECONDS: Final = 0.05
 _NAME: Final = "ingress"
 
 
@@ -68,16 +65,9 @@ class IngressServer:
 
     def wait(self, report: Report) -> None:
         """Return when it answers. Raises MachineError when it ended or does not answer in time."""
-        if self.ready():
-            return
-        deadline = time.monotonic() + START_SECONDS
-        with report.step("Start the ingress"):
-            while not self.ready():
-                if not self.process.running():
-                    raise self._failure("ended while it started")
-                if time.monotonic() > deadline:
-                    raise self._failure(f"did not answer within {START_SECONDS} s")
-                time.sleep(_POLL_SECONDS)
+        await_answer(
+            self.process, self.ready, what="the ingress", where=f"https://{ADDRESS}:{self.port}", report=report
+        )
 
     def ready(self) -> bool:
         """Whether it runs and answers, with whatever: an Ingress need not exist yet."""
@@ -93,12 +83,3 @@ class IngressServer:
     def stop(self) -> None:
         """End the process."""
         self.process.stop(_STOP_SECONDS)
-
-    def _failure(self, what: str) -> MachineError:
-        problem = Problem(
-            path=str(self.process.log),
-            value=f"the ingress {what}; its log ends with:\n{self.process.log_tail()}",
-            rule=f"it answers at https://{ADDRESS}:{self.port}",
-            action="run `ariel doctor`, free what the log names, and run the command again",
-        )
-        return MachineError([problem])
