@@ -245,7 +245,7 @@ def _scheduler(settings: Component) -> dict[str, Any]:
             "initialDelaySeconds": 10,
             "periodSeconds": 30,
             "timeoutSeconds": 20,
-            "failureThreshold": 5,
+            "failureThreshold": 10,
             "command": command,
         },
     }
@@ -282,7 +282,8 @@ def _api_server(release: ReleaseValues) -> dict[str, Any]:
         "env": [{"name": name, "value": value} for name, value in variables.items()],
         **_passwords(release.sign_in),
         "startupProbe": {**probe, "failureThreshold": 30},
-        "livenessProbe": {**probe, "failureThreshold": 5},
+        # The question reaches the database: one that fails over must restart nothing, but a hung process must end.
+        "livenessProbe": {**probe, "failureThreshold": 30},
         "readinessProbe": {**probe, "failureThreshold": 3},
         "networkPolicy": {
             "ingress": {

@@ -2,7 +2,8 @@
 
 Airflow's triggerer knows no bundles: a trigger written in a tenant's repository could not be imported. Each revision is
 fetched from the tenant's mirror into a folder of its own, and a new one restarts the triggerer, since a process never
-imports a module twice. Triggers continue where they were: they are rows in the database.
+imports a module twice. Triggers continue where they were: they are rows in the database. A triggerer that ends by
+itself ends the pod, unless there is a newer revision: then it may have ended for want of that.
 
 Reads the tenant's bundle from AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST, as the DAG processor does, and keeps the
 revisions below AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH. Does not import Airflow itself.
@@ -25,8 +26,7 @@ from typing import Final
 
 from ariel_runtime.git import GitError, git
 
-PROGRAM: Final = "import sys; sys.path.append(sys.argv.pop(1)); from airflow.__main__ import main; sys.exit(main())"
-"""Appended, as Airflow does where it parses and runs DAGs: the tenant's modules hide none of the image."""
+COMMAND: Final = (sys.executable, "-m", "ariel_runtime.patient_triggerer")
 
 _LOG = logging.getLogger(__name__)
 _RETRY_SECONDS: Final = 5.0
@@ -85,19 +85,21 @@ def run(bundle: Bundle, arguments: Sequence[str], stop: threading.Event) -> int:
     process: subprocess.Popen[bytes] | None = None
     try:
         while not stop.is_set():
-            if process is not None and (status := process.poll()) is not None:
-                _LOG.error("The triggerer ended by itself")
-                return status
+            status = None if process is None else process.poll()
             try:
                 if (newest := bundle.newest()) != running:
                     path = bundle.fetch(newest)
                     _end(process)
-                    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(path), "triggerer", *arguments])
+                    process = subprocess.Popen([*COMMAND, newest, str(path), "triggerer", *arguments])
+                    status = None
                     bundle.keep_only(newest)
                     running = newest
                     _LOG.info("Running triggers of revision %s", newest)
             except GitError as error:
                 _LOG.error("Still running triggers of %s: %s", running or "no revision", error)
+            if status is not None:
+                _LOG.error("The triggerer ended by itself")
+                return status
             _wait(bundle.refresh_seconds if running else _RETRY_SECONDS, process, stop)
     finally:
         _end(process)

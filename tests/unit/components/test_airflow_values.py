@@ -122,3 +122,10 @@ def test_new_credentials_restart_the_pods_that_mount_them() -> None:
         airflow_values(release(config_version=version))["airflowPodAnnotations"] for version in ("old", "new")
     ]
     assert annotations == [{"ariel.dev/config-version": "old"}, {"ariel.dev/config-version": "new"}]
+
+
+@pytest.mark.parametrize("component", ["scheduler", "apiServer"])
+def test_a_database_that_fails_over_for_minutes_ends_no_process(component: str) -> None:
+    """Both probes reach the database, and Azure names 60 to 120 seconds for a failover."""
+    probe = airflow_values(release())[component]["livenessProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 300

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ariel_runtime import triggerer
-from ariel_runtime.triggerer import PROGRAM, Bundle
+from ariel_runtime.triggerer import Bundle
 
 from components.tenant_airflow import REFRESH_SECONDS, bundle_list, environment
 from stacks.tenant import Repository
@@ -18,22 +18,36 @@ from tests.unit.runtime.git_remote import Remote, eventually
 
 STAND_IN = """
 import signal, sys, time
-sys.path.append(sys.argv.pop(1))
+commit, folder = sys.argv.pop(1), sys.argv.pop(1)
+sys.path.append(folder)
 import dag
 with open({out!r}, "a") as file:
     print(dag.REVISION, *sys.argv[1:], file=file)
 dag.act()
 time.sleep(60)
 """
-"""In the place of `airflow triggerer`, which needs a database: it imports the tenant's code and says which."""
+"""In the place of our `airflow triggerer`, which needs a database: it imports the tenant's code and says which."""
+ENDS_ONCE = """
+import os, time
+def ends_once(wanting):
+    while not os.path.exists(wanting):
+        time.sleep(0.1)
+    os._exit(os.EX_TEMPFAIL)
+"""
 
 
 class Running:
-    def __init__(self, folder: Path, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, folder: Path, remote: Remote, monkeypatch: pytest.MonkeyPatch, refresh_seconds: float = 0.2
+    ) -> None:
         self.out = folder / "out"
-        monkeypatch.setattr(triggerer, "PROGRAM", STAND_IN.format(out=str(self.out)))
+        monkeypatch.setattr(triggerer, "COMMAND", (sys.executable, "-c", STAND_IN.format(out=str(self.out))))
         self.bundle = Bundle(
-            url=remote.url, branch="main", path="dags", refresh_seconds=0.2, folder=folder / "revisions"
+            url=remote.url,
+            branch="main",
+            path="dags",
+            refresh_seconds=refresh_seconds,
+            folder=folder / "revisions",
         )
         self.status: int | None = None
         self._stop = threading.Event()
@@ -93,6 +107,22 @@ def test_a_triggerer_that_ends_by_itself_ends_the_pod(running: Running, remote: 
     assert eventually(lambda: running.status == 7)
 
 
+def test_a_triggerer_that_ends_for_want_of_newer_code_gets_it(
+    tmp_path: Path, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanting = tmp_path / "wanting"
+    remote.write(code("one", f"ends_once({str(wanting)!r})") + ENDS_ONCE, file="dags/dag.py")
+    seldom = Running(tmp_path, remote, monkeypatch, refresh_seconds=3600)
+    try:
+        assert eventually(lambda: seldom.started() == ["one triggerer --team-name weather"])
+        remote.write(code("two"), file="dags/dag.py")
+        wanting.touch()
+        assert eventually(lambda: seldom.started()[1:] == ["two triggerer --team-name weather"])
+        assert seldom.status is None
+    finally:
+        seldom.stop()
+
+
 def test_the_bundle_is_the_one_that_the_platform_sets(monkeypatch: pytest.MonkeyPatch) -> None:
     repository = Repository.model_validate({"url": "https://git.example.org/x.git", "path": "a/dags", "branch": "b"})
     settings = environment("weather", repository)
@@ -107,9 +137,10 @@ def test_airflow_is_started_with_the_tenants_code_last_on_its_path(tmp_path: Pat
     """First on it, a tenant's `json.py` would be everybody's."""
     (tmp_path / "json.py").write_text("raise SystemExit('the image was hidden')")
     (tmp_path / "own.py").write_text("print('imported', __name__)")
-    program = PROGRAM.replace("from airflow.__main__", "import json, own; from airflow.__main__")
-    command = [sys.executable, "-c", program, str(tmp_path), "version"]
+    program = "import sys; from ariel_runtime import patient_triggerer; import airflow.__main__; "
+    program += "airflow.__main__.main = lambda: print(__import__('own') and sys.argv[1:]); "
+    program += "patient_triggerer.main('commit', sys.argv.pop(1))"
+    command = [sys.executable, "-c", program, str(tmp_path), "triggerer", "--capacity", "3"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.split()[:2] == ["imported", "own"]
-    assert ended.stdout.split()[-1].startswith("3.")
+    assert ended.stdout.splitlines() == ["imported own", "['triggerer', '--capacity', '3']"]

@@ -1,0 +1,98 @@
+"""`python -m ariel_runtime.patient_triggerer COMMIT FOLDER ARGUMENT...`: `airflow ARGUMENT...`, but more patient.
+
+Airflow's own triggerer ends at the first statement that the database does not answer, and fails a task whose trigger
+it cannot import. This one waits for the database, and asks first whether the mirror has a revision newer than COMMIT,
+which lies in FOLDER: a task of that revision may be deferred before the triggerer has seen it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+import structlog
+import tenacity
+from airflow.jobs import triggerer_job_runner
+from airflow.jobs.triggerer_job_runner import TriggerRunner, TriggerRunnerSupervisor
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from ariel_runtime.git import GitError
+from ariel_runtime.triggerer import Bundle
+
+_LONGEST_PAUSE_SECONDS: Final = 5.0
+_LOG = structlog.get_logger(__name__)
+
+
+class PatientSupervisor(TriggerRunnerSupervisor):
+    """Repeats what the database did not answer until it does, or until the triggerer is to stop.
+
+    The liveness probe ends a wait without end. An event is repeated too: Airflow has taken it off its list by then.
+    """
+
+    def load_triggers(self) -> None:
+        self._answered(super().load_triggers)
+
+    def on_trigger_event(self, trigger_id: int, event: TriggerEvent) -> None:
+        inherited = super().on_trigger_event
+        self._answered(lambda: inherited(trigger_id=trigger_id, event=event))
+
+    def on_trigger_failure(self, trigger_id: int, exc: list[str] | None) -> None:
+        inherited = super().on_trigger_failure
+        self._answered(lambda: inherited(trigger_id=trigger_id, exc=exc))
+
+    def clean_unused(self) -> None:
+        self._answered(super().clean_unused)
+
+    def _answered(self, work: Callable[[], None]) -> None:
+        tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((OperationalError, InterfaceError)),
+            wait=tenacity.wait_exponential(multiplier=0.5, max=_LONGEST_PAUSE_SECONDS),
+            stop=lambda _: self.stop,
+            before_sleep=lambda state: _LOG.warning("The database gives no answer", attempt=state.attempt_number),
+            reraise=True,
+        )(work)
+
+    @classmethod
+    def run_in_process(cls) -> None:
+        UpToDateRunner().run()
+
+
+class UpToDateRunner(TriggerRunner):
+    """Ends, for its triggers to begin anew with newer code, where a trigger is unknown to the code that it has."""
+
+    commit: ClassVar[str]
+
+    def get_trigger_by_classpath(self, classpath: str) -> type[BaseTrigger]:
+        try:
+            return super().get_trigger_by_classpath(classpath)
+        except ImportError:
+            if self._has_newer():
+                _LOG.warning("A newer revision may have this trigger", classpath=classpath, running=self.commit)
+                # Not an exception: the caller takes each for a fault of the trigger.
+                os._exit(os.EX_TEMPFAIL)
+            raise
+
+    def _has_newer(self) -> bool:
+        try:
+            return Bundle.of_environment().newest() != self.commit
+        except GitError as error:
+            _LOG.warning("The mirror gives no answer", error=str(error))
+            return False
+
+
+def main(commit: str, folder: str) -> None:
+    # Last, as Airflow does where it parses and runs DAGs: the tenant's modules hide none of the image.
+    sys.path.append(folder)
+    UpToDateRunner.commit = commit
+    triggerer_job_runner.TriggerRunnerSupervisor = PatientSupervisor  # type: ignore[misc]  # Airflow names the class, not a setting
+
+    from airflow.__main__ import main as airflow
+
+    sys.exit(airflow())
+
+
+if __name__ == "__main__":
+    main(sys.argv.pop(1), sys.argv.pop(1))
