@@ -90,6 +90,13 @@ class RunningPlatform:
             for status in pod["status"].get("containerStatuses", [])
         }
 
+    def outlasting(self) -> dict[str, tuple[str, int]]:
+        """`restarts` of what must outlast a database that is away: all but the scheduler, which ends and begins anew.
+
+        That is Airflow's design: another scheduler, or the next, adopts its tasks.
+        """
+        return {name: seen for name, seen in self.restarts().items() if not name.endswith("/scheduler")}
+
     def sql(self, statement: str, database: str = "airflow") -> list[list[str]]:
         """Rows as the server's superuser sees them, each value as text."""
         server = self.databases.server(self.database)

@@ -161,7 +161,7 @@ def test_rotations_under_load_fail_no_query_and_no_open_transaction(
 def test_an_entra_that_is_away_is_alarmed_before_tokens_expire_and_recovered_from(
     platform: RunningPlatform, clients: Clients, entra: Entra
 ) -> None:
-    restarts = platform.restarts()
+    restarts = platform.outlasting()
     platform.until(lambda: usable(clients), "all tokens are usable")
     before = failures(clients)
     left: dict[tuple[str, str], float] = {}
@@ -188,7 +188,7 @@ def test_an_entra_that_is_away_is_alarmed_before_tokens_expire_and_recovered_fro
     platform.until(clients.serves_all, "every login is served again")
     clients.open_anew()
     platform.until(clients.serves_all, "every role signs in with a token from after the outage")
-    assert restarts.items() <= platform.restarts().items()
+    assert restarts.items() <= platform.outlasting().items()
 
 
 def failures(clients: Clients) -> dict[tuple[str, str], float]:
