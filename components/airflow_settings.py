@@ -143,7 +143,12 @@ def airflow_config(
         "core": core,
         # What the UI and the tasks call this environment: the name of its stack.
         "api": {"base_url": f"https://{host}", "instance_name": environment},
-        "scheduler": {"enable_health_check": "True", "scheduler_health_check_server_host": "127.0.0.1"},
+        "scheduler": {
+            "enable_health_check": "True",
+            "scheduler_health_check_server_host": "127.0.0.1",
+            # What a dead scheduler had queued waits for this; the default is five minutes.
+            "orphaned_tasks_check_interval": "60",
+        },
         "dag_processor": {"dag_bundle_config_list": "[]"},
         "logging": logging_config(),
         "azure_remote_logging": {"remote_wasb_log_container": log_container},
