@@ -88,14 +88,27 @@ class Platform:
         parts = {name: (health.get(part) or {}).get("status") == "healthy" for part, name in _PARTS.items()}
         return {api: True, **parts}
 
-    def last_run(self, slug: str) -> Run | None:
-        """The latest run of the team's DAGs, whose ids begin with its slug; None before the first."""
-        query = {"dag_id_prefix_pattern": f"{slug}.", "order_by": "-run_after", "limit": 1}
-        runs = self.call("GET", "/api/v2/dags/~/dagRuns", query=query)["dag_runs"]
-        return Run.of(runs[0]) if runs else None
+    def until_ready(self, seconds: float = RUN_SECONDS) -> None:
+        """Return once every part works. Raises PlatformError when one does not in that time.
 
-    def last_runs(self, slugs: Iterable[str]) -> dict[str, Run | None]:
-        return {slug: self.last_run(slug) for slug in slugs}
+        After a stop the pods begin anew, which is no change that `pulumi up` would wait for.
+        """
+        deadline = time.monotonic() + seconds
+        while missing := [name for name, ready in self.components().items() if not ready]:
+            self._pause(deadline, ", ".join(missing), "not ready")
+
+    def last_runs(self, slugs: Iterable[str], seconds: float = 0) -> dict[str, Run | None]:
+        """Slug -> latest run of the team's DAGs, whose ids begin with it; None before the first.
+
+        Raises PlatformError when the API gives no answer within `seconds`.
+        """
+        deadline = time.monotonic() + seconds
+        return {slug: self._last_run(slug, deadline) for slug in slugs}
+
+    def _last_run(self, slug: str, deadline: float) -> Run | None:
+        query = {"dag_id_prefix_pattern": f"{slug}.", "order_by": "-run_after", "limit": 1}
+        runs = self._patient(deadline, "/api/v2/dags/~/dagRuns", query=query)["dag_runs"]
+        return Run.of(runs[0]) if runs else None
 
     def trigger(self, dag_id: str, seconds: float = RUN_SECONDS) -> Run:
         """Start a run and return it once it has ended. Raises PlatformError when it did not succeed in that time.
@@ -115,11 +128,18 @@ class Platform:
             raise _error(where, run.state, "it succeeds", f"read the logs of its tasks, {self._address}/dags/{dag_id}")
         return run
 
-    def _patient(self, deadline: float, path: str, absent: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _patient(
+        self,
+        deadline: float,
+        path: str,
+        *,
+        query: dict[str, Any] | None = None,
+        absent: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """The answer to a question that changes nothing, asked again until the deadline while there is none."""
         while True:
             try:
-                return self.call("GET", path, absent=absent)
+                return self.call("GET", path, query=query, absent=absent)
             except UnansweredError:
                 if time.monotonic() >= deadline:
                     raise

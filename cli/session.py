@@ -13,7 +13,7 @@ from cli import console
 from cli.azure import Azure
 from cli.engine import Engine, underlying_command
 from cli.plan import Plan
-from cli.platform import Platform, PlatformError, Run, administrator_password
+from cli.platform import RUN_SECONDS, Platform, PlatformError, Run, administrator_password
 from cli.project import find_root
 from cli.protection import refuse_protected
 from cli.recovery import release_stale_lock, settle_pending_creates
@@ -155,10 +155,13 @@ class Session:
         return {"components": components, "tenants": tenants}
 
     def diagnose(self) -> None:
-        """Runs the diagnostics of each tenant that never ran anything. Raises PlatformError where one fails."""
+        """Wait for Airflow, and run the diagnostics of each tenant that never ran anything. Raises PlatformError."""
         if self.platform is None:
             return
-        never = [slug for slug, run in self.platform.last_runs(self.settings.tenants).items() if run is None]
+        with console.err.status("wait for Airflow"):
+            self.platform.until_ready()
+        runs = self.platform.last_runs(self.settings.tenants, RUN_SECONDS)
+        never = [slug for slug, run in runs.items() if run is None]
         for slug in never:
             with console.err.status(f"first run of {slug}.diagnostics"):
                 self.platform.trigger(f"{slug}.diagnostics")

@@ -24,6 +24,8 @@ _HOP_BY_HOP: Final = frozenset(
 _FORWARDED: Final = frozenset((b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"))
 # Seconds. A log that is followed may be silent for a while.
 _TIMEOUT: Final = httpx.Timeout(connect=5, read=600, write=60, pool=5)
+# A Service may still name a pod that has gone; another attempt meets another pod. Nothing was sent by then.
+_CONNECT_RETRIES: Final = 3
 _LIMITS: Final = httpx.Limits(max_connections=200, max_keepalive_connections=20)
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -31,7 +33,8 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 def proxy(watcher: Watcher) -> Starlette:
     """The application; it keeps the watcher at work while it runs."""
-    client = httpx.AsyncClient(limits=_LIMITS, trust_env=False, follow_redirects=False)
+    transport = httpx.AsyncHTTPTransport(limits=_LIMITS, retries=_CONNECT_RETRIES)
+    client = httpx.AsyncClient(transport=transport, trust_env=False, follow_redirects=False)
 
     @asynccontextmanager
     async def running(_: Starlette) -> AsyncIterator[None]:

@@ -183,7 +183,7 @@ def test_a_dag_that_nobody_parses_is_waited_for_only_so_long(platform: Platform)
 def test_a_wrong_password_is_refused_and_not_repeated(ingress: IngressServer) -> None:
     wrong = Platform(HOST, ingress.port, ingress.authority, lambda: "hunter22")
     with pytest.raises(PlatformError, match="401") as caught:
-        wrong.last_run("weather")
+        wrong.last_runs(["weather"])
     assert "hunter22" not in str(caught.value)
 
 

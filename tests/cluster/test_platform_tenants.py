@@ -78,7 +78,7 @@ def test_a_tenant_comes_and_goes_without_anybody_else_noticing(platform: Running
         *("--repository", f"https://git.contoso.com/{SLUG}/dags.git"),
     )
     ariel(platform, "up")  # With its diagnostics, which must succeed.
-    run = platform.airflow.last_run(SLUG)
+    run = platform.airflow.last_runs([SLUG])[SLUG]
     assert run is not None
     assert (run.dag_id, run.state) == (f"{SLUG}.diagnostics", "success")
     known = in_database(platform)

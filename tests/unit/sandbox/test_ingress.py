@@ -141,9 +141,10 @@ async def moved(_: Request) -> Response:
 
 
 @contextmanager
-def serving(app: Starlette) -> Iterator[int]:
+def serving(app: Starlette, port: int = 0) -> Iterator[int]:
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
@@ -166,10 +167,20 @@ def upstream() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def cluster(upstream: int) -> Cluster:
+def late_port() -> int:
+    """Refuses connections until a test serves on it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def cluster(upstream: int, late_port: int) -> Cluster:
     others = ingress(path("/", "web"), host="other.localhost", name="other", of_class="of somebody else")
-    served = ingress(path("/", "web", number=upstream), path("/dead", "dead", number=1))
-    return Cluster(served, others, services=[service("web", "127.0.0.1", upstream), service("dead", "127.0.0.1", 1)])
+    ports = {"web": upstream, "dead": 1, "late": late_port}
+    paths = [path("/" if name == "web" else f"/{name}", name, number=port) for name, port in ports.items()]
+    services = [service(name, "127.0.0.1", port) for name, port in ports.items()]
+    return Cluster(ingress(*paths), others, services=services)
 
 
 @pytest.fixture(scope="module")
@@ -258,6 +269,17 @@ def test_a_service_that_does_not_answer_is_told_from_a_missing_route(client: htt
     answer = client.get("/dead/x")
     assert answer.status_code == 502
     assert f"{HOST}/dead/x" in answer.text
+
+
+def test_a_pod_that_refuses_a_connection_is_not_the_last_that_is_asked(client: httpx.Client, late_port: int) -> None:
+    """After a stop a Service still names pods that have gone; here one port plays the pod that left and the next."""
+    answers: list[int] = []
+    asking = threading.Thread(target=lambda: answers.append(client.post("/late", content=b"once").status_code))
+    asking.start()
+    time.sleep(0.2)
+    with serving(Starlette(routes=[Route("/late", mirror, methods=["POST"])]), late_port):
+        asking.join()
+    assert answers == [202]
 
 
 def test_an_ingress_of_another_class_is_not_served_nor_given_a_certificate(
