@@ -12,7 +12,7 @@ from rich.prompt import Confirm
 from cli import console, tables
 from cli.doctor import doctor_command
 from cli.images import images_app
-from cli.options import AsJson, Live, Refresh, Stack, Target, Yes
+from cli.options import AsJson, Context, Kubeconfig, Live, Refresh, Stack, Target, Yes
 from cli.plan import Plan
 from cli.session import Session, open_session
 from cli.tenants import tenant_app
@@ -66,9 +66,12 @@ def up(
     live: Live = False,
     target: Target = None,
     refresh: Refresh = False,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
 ) -> None:
     """Make the environment as its stack file says."""
     session = open_session(stack, live=live)
+    session.choose_cluster(kubeconfig, context)
     session.prepare(cluster=True)
     plan = session.up(_options(target, refresh))
     _show(plan, session, "changed", as_json)
@@ -100,11 +103,13 @@ def down(stack: Stack = "local") -> None:
 
 @app.command()
 def reset(stack: Stack = "local", yes: Yes = False) -> None:
-    """Stop the stack's sandbox and remove all of its data."""
+    """Stop the stack's sandbox and remove all of its data, also from a cluster that is not its own."""
     session = open_session(stack)
-    if not yes and not Confirm.ask(f"Remove all data of the sandbox of {stack}?", console=console.err, default=False):
+    also = ", and all that the stack has made in its cluster" if session.sandbox.chosen else ""
+    asked = f"Remove all data of the sandbox of {stack}{also}?"
+    if not yes and not Confirm.ask(asked, console=console.err, default=False):
         raise typer.Abort
-    session.sandbox.wipe(console.ProgressReport())
+    session.wipe()
     console.out.print(f"the sandbox of {stack} is gone; `ariel up --stack {stack}` makes a new one")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,4 +12,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdou
 Live = Annotated[bool, typer.Option("--live", help="On the real Azure; without it, on the sandbox's emulated one.")]
 Target = Annotated[list[str] | None, typer.Option("--target", help="URN to work on; may be given more than once.")]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Look at everything first, so that drift is repaired.")]
+Kubeconfig = Annotated[
+    Path | None,
+    typer.Option(help="At the first start: live in the cluster of this file (kind, k3d) instead of an own one."),
+]
+Context = Annotated[str | None, typer.Option(help="Which context of --kubeconfig; by default its current one.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -70,6 +70,37 @@ class Session:
     def settings(self) -> Settings:
         return load.load(self.stack, load.read_file(stack_file(self.root, self.stack)))
 
+    def choose_cluster(self, kubeconfig: Path | None, context: str | None) -> None:
+        """Lets the stack live in a cluster that somebody else runs. Raises SettingsError, UsageError, MachineError."""
+        if problem := self._against_choice(kubeconfig, context):
+            raise UsageError([problem])
+        if kubeconfig is not None:
+            self.sandbox.choose_cluster(kubeconfig, context, console.ProgressReport())
+
+    def _against_choice(self, kubeconfig: Path | None, context: str | None) -> Problem | None:
+        if kubeconfig is None and context is not None:
+            return Problem(
+                path="--context",
+                value=f"{context} without `--kubeconfig`",
+                rule="a context is one of a kubeconfig",
+                action="give both, or none to use the cluster that the sandbox has",
+            )
+        if kubeconfig is not None and self.live:
+            return Problem(
+                path="--kubeconfig",
+                value=f"{kubeconfig} together with `--live`",
+                rule="in Azure a stack lives in the AKS cluster that it makes",
+                action="leave one of the two out",
+            )
+        if kubeconfig is not None and self.settings.protect:
+            return Problem(
+                path="--kubeconfig",
+                value=f"{kubeconfig} for {self.stack}, a stack that protects what holds data",
+                rule="a stack that `ariel destroy` can take out of a cluster that is not the sandbox's",
+                action="use a stack of class `sandbox` or `lower`, such as `local`",
+            )
+        return None
+
     def prepare(self, *, cluster: bool) -> None:
         """Checks the settings and starts what the engine needs. Raises SettingsError, MachineError."""
         assert self.settings
@@ -118,6 +149,13 @@ class Session:
         plan = self._watched("destroy", {}, self.engine.destroy)
         self._purge(plan, state.ids_of(VAULT))
         return plan
+
+    def wipe(self) -> None:
+        """Removes the sandbox; what the stack has made in a cluster of somebody else goes before."""
+        if self.sandbox.chosen and self.sandbox.paths.backend.exists() and self.engine.state().resources:
+            self.prepare(cluster=True)
+            self.destroy()
+        self.sandbox.wipe(console.ProgressReport())
 
     def exports(self) -> dict[str, Any]:
         """What the last run exported; empty before the first."""

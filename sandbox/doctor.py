@@ -14,14 +14,16 @@ from typing import Final
 
 from sandbox import paths, ports, toolchain
 from sandbox.cluster import preflight
+from sandbox.cluster.chosen import ChosenCluster
 from sandbox.cluster.preflight import Check
-from sandbox.lifecycle import NODE_TOOLS, NODE_VARIABLE
+from sandbox.lifecycle import CLUSTER_TOOLS, NODE_TOOLS, NODE_VARIABLE, Sandbox
 from sandbox.processes import OwnedProcess
 from sandbox.rootfs import debian, debootstrap, statsd
 from sandbox.toolchain import gobuild, on_path
 from sandbox.toolchain.download import Downloads
 from sandbox.toolchain.tool import GoProgram, Tool
 from sandbox.toolchain.version import Version
+from stacks.errors import MachineError
 
 MINIMUM_PYTHON: Final = (3, 11)
 MACHINES: Final = ("x86_64", "aarch64")
@@ -43,8 +45,13 @@ def examine(project: Path) -> Iterator[Check]:
     """All checks for the checkout at `project`, each as soon as it is known."""
     yield _python()
     yield _machine()
-    with_node = os.environ.get(NODE_VARIABLE) != "off"
-    wanted = {name: tool for name, tool in toolchain.TOOLS.items() if with_node or name not in NODE_TOOLS}
+    sandboxes = [Sandbox(project, folder.name) for folder in sorted((project / ".ariel").glob("*/"))]
+    chosen = {one.paths.stack: cluster for one in sandboxes if (cluster := one.chosen)}
+    # A checkout whose sandboxes all live in clusters of somebody else makes none.
+    elsewhere = bool(chosen) and len(chosen) == len(sandboxes)
+    with_node = not elsewhere and os.environ.get(NODE_VARIABLE) != "off"
+    unused = (*(() if with_node else NODE_TOOLS), *(CLUSTER_TOOLS if elsewhere else ()))
+    wanted = {name: tool for name, tool in toolchain.TOOLS.items() if name not in unused}
     located = {name: toolchain.located(tool) for name, tool in wanted.items()}
     missing = [toolchain.TOOLS[name] for name, file in located.items() if file is None]
     downloads = Downloads()
@@ -62,8 +69,9 @@ def examine(project: Path) -> Iterator[Check]:
     if with_node:
         yield from preflight.checks(project / ".ariel", located["nft"])
         yield from (_programs(), _node_js(), _debian())
-    else:
+    elif not elsewhere:
         yield _without_node()
+    yield from (_chosen(stack, cluster) for stack, cluster in chosen.items())
     yield _writable("write access to the cache", paths.cache())
     yield _writable("write access to the project", project)
     yield _stopped_processes(project)
@@ -184,6 +192,16 @@ def _debian() -> Check:
 
 def _without_node() -> Check:
     return Check.of("node", True, f"none, since {NODE_VARIABLE}=off: pods stay pending", "root, unless it is off", "")
+
+
+def _chosen(stack: str, cluster: ChosenCluster) -> Check:
+    rule = "answers, and is the one that was chosen"
+    try:
+        cluster.require()
+    except MachineError as error:
+        (problem,) = error.problems
+        return Check.of(f"cluster of {stack}", False, problem.value, rule, problem.action)
+    return Check.of(f"cluster of {stack}", True, f"{cluster.server}, not of the sandbox's own", rule, "")
 
 
 def _existing(path: Path) -> Path:

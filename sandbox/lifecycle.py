@@ -13,7 +13,9 @@ from typing import Final
 
 from sandbox import toolchain
 from sandbox.arm_server import ArmServer
-from sandbox.cluster import Cluster
+from sandbox.cluster import Cluster, kubeconfig
+from sandbox.cluster.chosen import ChosenCluster, Identity
+from sandbox.cluster.existing import ExistingCluster
 from sandbox.ingress import IngressServer
 from sandbox.locks import exclusive
 from sandbox.network import SandboxNetwork, has_network, network
@@ -23,6 +25,7 @@ from sandbox.postgres.servers import PostgresServers
 from sandbox.report import LineReport, Report
 from sandbox.rootfs.images import BuiltImage, planned
 from sandbox.workloads import furnish, git_hosts
+from stacks.errors import Problem, UsageError
 from stacks.settings import Settings
 
 ENGINE_TOOLS: Final = ("pulumi", "helm")
@@ -37,6 +40,11 @@ INGRESS_CLASS: Final = "webapprouting.kubernetes.azure.com"
 
 NODE_VARIABLE: Final = "ARIEL_SANDBOX_NODE"
 """`off` makes a sandbox whose cluster has no node: no root is needed, and pods stay pending. Counts when it is made."""
+
+WITHOUT_PODS: Final = (
+    "The cluster is not the sandbox's own: the stack's objects are made in it, but its pods find there neither their "
+    "images nor the databases, vaults, tokens and repositories of a sandbox with a node, so they do not become ready"
+)
 
 DEFAULT_PASSPHRASE: Final = "sandbox"  # noqa: S105 - documented; it protects nothing but a throw-away state.
 """Encrypts the secrets in the state when the environment names no passphrase; documented in README.md."""
@@ -77,8 +85,45 @@ class Sandbox:
         return network(self.paths.root) if has_network(self.paths.root) else None
 
     def cluster(self, tools: Mapping[str, Path] | None = None) -> Cluster:
-        """The cluster; `tools` are needed to start it, not to look at it or to stop it."""
+        """The cluster of its own; `tools` are needed to start it, not to look at it or to stop it."""
         return Cluster(self.paths.cluster, tools or {}, network=self.network)
+
+    @property
+    def chosen(self) -> ChosenCluster | None:
+        """The cluster of somebody else in which the stack lives; None where the sandbox makes its own."""
+        cluster = ChosenCluster(self.paths.cluster)
+        return cluster if cluster.made else None
+
+    def choose_cluster(self, file: Path, context: str | None, report: Report | None = None) -> None:
+        """Let the stack live in the cluster of a kubeconfig instead of one of the sandbox's own.
+
+        Chosen before the first start; later the same cluster may be named again, with newer credentials. Raises
+        UsageError, MachineError.
+        """
+        report = report or LineReport()
+        with self._locked(report):
+            chosen = self.chosen
+            if chosen is None and self.cluster().kubeconfig.exists():
+                raise UsageError([self._settled(file, "a cluster of its own")])
+            content = kubeconfig.of_context(file, context)
+            identity = Identity.of(ExistingCluster(file, content["current-context"]))
+            if chosen is not None and chosen.identity.uid != identity.uid:
+                raise UsageError([self._settled(file, f"another one ({chosen.server})")])
+            if self.network:
+                # A node was begun and never came up, so nothing was made yet.
+                self._wipe(report)
+            self.paths.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            ChosenCluster(self.paths.cluster).keep(identity, content)
+            if chosen is None:
+                report.say(WITHOUT_PODS)
+
+    def _settled(self, file: Path, present: str) -> Problem:
+        return Problem(
+            path="--kubeconfig",
+            value=f"{file}, while the sandbox of {self.paths.stack} has {present}",
+            rule="in which cluster a stack lives is chosen when its sandbox is made",
+            action=f"leave the option out; to choose anew, `ariel reset --stack {self.paths.stack}` first",
+        )
 
     def databases(self, report: Report | None = None) -> PostgresServers | None:
         """The servers behind the emulated ones; None without a node."""
@@ -87,27 +132,32 @@ class Sandbox:
     def start(self, cluster: bool, report: Report | None = None, settings: Settings | None = None) -> None:
         """Make the tools available and start what does not run; with `cluster` also a cluster. Raises MachineError.
 
-        With a node, `settings` furnish it with what the stack's pods need.
+        A cluster of somebody else is not started, but must answer. With a node, `settings` furnish it with what the
+        stack's pods need.
         """
         report = report or LineReport()
         with self._locked(report):
             self.paths.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if cluster and self._shall_have_node():
+            chosen = self.chosen
+            if cluster and chosen:
+                chosen.require()
+            elif cluster and self._shall_have_node():
                 network(self.paths.root)
-            wanted = (*CLUSTER_TOOLS, *(NODE_TOOLS if self.network else ())) if cluster else ()
+            wanted = (*CLUSTER_TOOLS, *(NODE_TOOLS if self.network else ())) if cluster and not chosen else ()
             tools = toolchain.ensure(ENGINE_TOOLS + wanted, report)
             self.paths.backend.mkdir(exist_ok=True)
             one_node = self.cluster(tools)
+            known = chosen or one_node
             self.arm.launch(
-                issuer=one_node.issuer,
-                kubeconfig=one_node.kubeconfig,
+                issuer=known.issuer,
+                kubeconfig=known.kubeconfig,
                 report=report,
                 tenant_id=settings.azure.tenant_id if settings else None,
                 network=self.network,
                 git_hosts=git_hosts(settings) if settings else (),
             )
             self._plugins.choose(tools["pulumi"], report, node=self.network is not None)
-            if cluster:
+            if cluster and not chosen:
                 one_node.start(report)
             self.arm.wait(report)
             if cluster and self.network and settings:
@@ -132,17 +182,15 @@ class Sandbox:
             self._stop(report)
 
     def wipe(self, report: Report | None = None) -> None:
-        """Stop, and remove all data: Azure, cluster, and the stack's state."""
+        """Stop, and remove all data: Azure, a cluster of its own, and the stack's state."""
         report = report or LineReport()
         with self._locked(report):
-            self._stop(report)
-            if self.paths.root.exists():
-                shutil.rmtree(self.paths.root)
+            self._wipe(report)
 
     def status(self) -> list[ComponentStatus]:
         """What there is and whether it answers; the cluster's parts once it was started for the first time."""
         found = {"arm": self.arm.ready()}
-        cluster = self.cluster()
+        cluster = self.chosen or self.cluster()
         if cluster.kubeconfig.exists():
             found |= cluster.ready()
         if databases := self.databases():
@@ -153,7 +201,8 @@ class Sandbox:
     def environment(self) -> dict[str, str]:
         """Variables to add to the engine's environment. Raises MachineError before the first `start`."""
         passphrase = {} if _has_passphrase() else {"PULUMI_CONFIG_PASSPHRASE": DEFAULT_PASSPHRASE}
-        return passphrase | {
+        optional = passphrase | ({"ARIEL_SANDBOX_PODS": "off"} if self.chosen else {})
+        return optional | {
             "ARIEL_ARM_ENDPOINT": self.arm.endpoint,
             "ARIEL_ARM_TOKEN": self.arm.token,
             "ARIEL_COMPACT_CHART": str(REPOSITORY / "sandbox" / "chart"),
@@ -178,9 +227,15 @@ class Sandbox:
         added = [folder for folder in dict.fromkeys(folders) if folder not in present]
         return os.pathsep.join([*plugins, *added, *present])
 
+    def _wipe(self, report: Report) -> None:
+        self._stop(report)
+        if self.paths.root.exists():
+            shutil.rmtree(self.paths.root)
+
     def _stop(self, report: Report) -> None:
         self.ingress.stop()
-        self.cluster().stop(report)
+        if not self.chosen:
+            self.cluster().stop(report)
         self.arm.stop()
         if databases := self.databases(report):
             databases.stop_all()

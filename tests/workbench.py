@@ -129,19 +129,21 @@ class Workbench:
         """The engine's state, secrets in clear."""
         return self.session(stack).engine.state().resources
 
-    def kubectl(self, *arguments: str, stack: str = "local") -> str:
-        """What `kubectl` prints."""
+    def kubectl(self, *arguments: str, stack: str = "local", given: str = "") -> str:
+        """What `kubectl` prints; `given` is its standard input."""
         from sandbox import toolchain
 
         environment = os.environ | {"KUBECONFIG": str(self.session(stack).sandbox.cluster().kubeconfig)}
         command = [str(toolchain.path("kubectl")), *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(command, env=environment, input=given, capture_output=True, text=True, check=True).stdout
 
-    def objects(self, stack: str = "local") -> dict[Object, dict[str, Any]]:
-        """Everything in the cluster, of every kind that can be listed."""
-        kinds = self.kubectl("api-resources", "--verbs=list", "--output=name", stack=stack).split()
+    def objects(self, stack: str = "local", kubeconfig: Path | None = None) -> dict[Object, dict[str, Any]]:
+        """Everything of every kind that can be listed in the stack's cluster, or in that of `kubeconfig`."""
+        where = [f"--kubeconfig={kubeconfig}"] if kubeconfig else []
+        kinds = self.kubectl("api-resources", "--verbs=list", "--output=name", *where, stack=stack).split()
         wanted = ",".join(kind for kind in kinds if kind not in TRANSIENT)
-        found = json.loads(self.kubectl("get", wanted, "--all-namespaces", "--output=json", stack=stack))["items"]
+        got = self.kubectl("get", wanted, "--all-namespaces", "--output=json", *where, stack=stack)
+        found = json.loads(got)["items"]
         return {(each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"]): each for each in found}
 
     def remove(self) -> None:

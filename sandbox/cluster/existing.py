@@ -18,10 +18,11 @@ _TIMEOUT_SECONDS: Final = 5.0
 
 
 class ExistingCluster:
-    """The cluster of the current context of a kubeconfig; it is neither started nor stopped by us."""
+    """The cluster of one context of a kubeconfig, by default the current one; neither started nor stopped by us."""
 
-    def __init__(self, kubeconfig: Path) -> None:
+    def __init__(self, kubeconfig: Path, context: str | None = None) -> None:
         self.kubeconfig = kubeconfig.absolute()
+        self._context = context
 
     @property
     def server(self) -> str:
@@ -33,6 +34,14 @@ class ExistingCluster:
         """URL of the issuer of service-account tokens, as the cluster publishes it. Raises MachineError."""
         return str(self._get("/.well-known/openid-configuration")["issuer"])
 
+    @property
+    def uid(self) -> str:
+        """By what it is told from every other cluster, whatever its address: the uid of its first namespace.
+
+        Raises MachineError.
+        """
+        return str(self._get("/api/v1/namespaces/kube-system")["metadata"]["uid"])
+
     def ready(self) -> dict[str, bool]:
         """Whether the API server answers, and whether some node takes pods."""
         try:
@@ -43,8 +52,13 @@ class ExistingCluster:
 
     @cached_property
     def _client(self) -> Any:
+        settings = kubernetes.client.Configuration()
+        # Each of the client's own three tries is logged as a warning and waits for its own time to end.
+        settings.retries = False
         try:
-            return kubernetes.config.new_client_from_config(str(self.kubeconfig))
+            return kubernetes.config.new_client_from_config(
+                str(self.kubeconfig), context=self._context, client_configuration=settings
+            )
         except (ConfigException, OSError) as error:
             raise MachineError([self._problem(f"not usable: {error}")]) from error
 
@@ -64,12 +78,17 @@ class ExistingCluster:
             raise MachineError([self._problem(f"{self.server} cannot be reached ({type(error).__name__})")]) from error
         return answer
 
+    @property
+    def _action(self) -> str:
+        """What to do when it cannot be read."""
+        return "start that cluster, or name another context with `--context`"
+
     def _problem(self, value: str) -> Problem:
         return Problem(
             path=f"kubeconfig {self.kubeconfig}",
             value=value,
-            rule="a kubeconfig whose current context is a running cluster that lets this user read",
-            action="start that cluster, choose its context (`kubectl config use-context`), or drop `--kubeconfig`",
+            rule="its context is a running cluster that lets this user read",
+            action=self._action,
         )
 
 

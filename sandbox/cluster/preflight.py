@@ -101,7 +101,7 @@ def _root() -> Check:
         not lacking,
         f"user {os.geteuid()}" + (f" without {', '.join(lacking)}" if lacking else ""),
         "root with the rights to make namespaces, mounts and links",
-        "run the command with sudo, in a container with `--privileged`, or name a cluster with `--kubeconfig`",
+        "use sudo, a container with `--privileged`, or a cluster that you have: `ariel up --kubeconfig FILE`",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,11 @@ from sandbox.plugins.kubernetes.transport import ApiServer
 
 # Default of the published provider for every kind.
 DEFAULT_SECONDS = 600.0
+PODS_VARIABLE = "ARIEL_SANDBOX_PODS"
+"""`off`: the cluster, which may have nodes, has none of what the stack's pods need."""
+_NOT_AWAITED = (
+    "and readiness of what depends on pods (workloads, Services, Ingresses, claims, Helm releases) is not awaited."
+)
 _FIRST_PAUSE_SECONDS = 0.03
 _LONGEST_PAUSE_SECONDS = 2.0
 _GROWTH = 1.5
@@ -50,15 +56,15 @@ class Waiter:
         self._nodes: bool | None = None
 
     def has_nodes(self) -> bool:
-        """Whether anything can run; asked once per process, and said once when not."""
+        """Whether the stack's pods can run; asked once per process, and said once when not."""
         with self._lock:
+            if self._nodes is None and os.environ.get(PODS_VARIABLE) == "off":
+                self._nodes = False
+                self._announce(f"The cluster is not the sandbox's own: its pods do not become ready, {_NOT_AWAITED}")
             if self._nodes is None:
                 self._nodes = any(map(_is_ready, self._api.call("GET", "/api/v1/nodes").get("items") or []))
                 if not self._nodes:
-                    self._announce(
-                        "The cluster has no node that is ready: pods stay pending, and readiness of what depends on "
-                        "pods (workloads, Services, Ingresses, claims, Helm releases) is not awaited."
-                    )
+                    self._announce(f"The cluster has no node that is ready: pods stay pending, {_NOT_AWAITED}")
             return self._nodes
 
     def judge(self, live: Mapping[str, Any]) -> Verdict:
