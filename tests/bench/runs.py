@@ -133,7 +133,7 @@ def one_run(platform: RunningPlatform, pods: TaskPods, slug: str) -> Timeline:
     run = platform.start_run(dag_id)
     state = platform.ended(dag_id, run)
     assert state == "success", f"{dag_id} {run}: {state}"
-    platform.until(lambda: not platform.get("pods", f"tasks-{slug}"), "the pod is gone")
+    platform.until(lambda: not platform.get("pods", f"tasks-{slug}", f"dag_id={dag_id}"), "the pod is gone")
     task = platform.task_instances(dag_id, run)["nothing"]
     triggered = platform.airflow.call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run}")["queued_at"]
     (pod,) = set(pods.made) - known
