@@ -61,13 +61,16 @@ class Route:
     environment: dict[str, str]
 
     def pgbench(self, script: str, *options: str) -> str:
-        """What pgbench prints. Raises CalledProcessError."""
+        """What pgbench prints. Raises RuntimeError with what it complains of."""
         with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
             file.write(script)
             file.flush()
             command = [str(postgresql() / "pgbench"), "--no-vacuum", f"--file={file.name}", *options]
             environment = {"PATH": os.environ["PATH"], **self.environment}
-            return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+            ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            if ended.returncode:
+                raise RuntimeError(ended.stderr.strip())
+            return ended.stdout
 
     def answers(self) -> bool:
         """Whether a new connection is made and a query answered."""
