@@ -33,13 +33,12 @@ out = Console(width=120, highlight=False)
 def main(measures: Sequence[str], tenants: int, project: Path | None) -> None:
     out.print(machine())
     begun = time.monotonic()
-    results = []
     with running(project, tenants) as platform:
         for name in MEASURES:
             if name in measures:
                 with out.status(name):
-                    results += list(MEASURES[name](platform))
-    out.print(table(results))
+                    results = list(MEASURES[name](platform))
+                out.print(table(results))
     out.print(f"measured in {time.monotonic() - begun:.0f} s")
 
 

@@ -63,4 +63,4 @@ def table(results: Iterable[Result]) -> Table:
 
 def _digits(value: float) -> str:
     """Three that count; whole numbers from a hundred on."""
-    return f"{value:.0f}" if abs(value) >= 100 or value.is_integer() else f"{value:.2f}"
+    return f"{value:.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:.2f}"

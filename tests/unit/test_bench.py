@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests.bench import database, footprint, parsing, processes, runs
-from tests.bench.result import Goal, Result, median, percentile
+from tests.bench.result import Goal, Result, median, percentile, table
 
 POD = "3b0c7f6e-4b8e-4f55-9a8c-0d7f3a1e2b4c"
 PGBENCH = """\
@@ -104,3 +104,8 @@ def test_watches_of_all_resources_count_and_other_long_requests_do_not() -> None
         'apiserver_longrunning_requests{component="apiserver",resource="configmaps",verb="WATCH",version="v1"} 3\n'
     )
     assert footprint.watches(metrics) == 10
+
+
+def test_a_count_is_shown_as_well_as_a_measure() -> None:
+    shown = table([Result("processes", 12), Result("queued", 1.234, "s"), Result("never", percentile([], 50), "s")])
+    assert list(shown.columns[1].cells) == ["12", "1.23", "nan"]
