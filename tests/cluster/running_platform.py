@@ -91,11 +91,14 @@ class RunningPlatform:
         }
 
     def outlasting(self) -> dict[str, tuple[str, int]]:
-        """`restarts` of what must outlast a database that is away: all but the scheduler, which ends and begins anew.
+        """`restarts` of what must outlast a database that is away.
 
-        That is Airflow's design: another scheduler, or the next, adopts its tasks.
+        All but schedulers and DAG processors: where some of their statements get no answer, Airflow ends them, and they
+        begin anew. Another scheduler, or the next, adopts the tasks.
         """
-        return {name: seen for name, seen in self.restarts().items() if not name.endswith("/scheduler")}
+        return {
+            name: seen for name, seen in self.restarts().items() if not name.endswith(("/scheduler", "/dag-processor"))
+        }
 
     def sql(self, statement: str, database: str = "airflow") -> list[list[str]]:
         """Rows as the server's superuser sees them, each value as text."""
