@@ -259,6 +259,7 @@ def test_down_and_up_keep_what_ran_and_go_on(platform: RunningPlatform) -> None:
     dag_id, task_id = "weather.diagnostics", "report"
     kept = platform.start_run(dag_id)
     assert platform.ended(dag_id, kept) == "success"
+    platform.until(lambda: not platform.get("pods", "tasks-weather"), "the pod is gone, the log in its storage")
     log = platform.task_log(dag_id, kept, task_id)
     assert platform.ariel("down", "--stack", STACK).returncode == 0
     assert up(platform).startswith("nothing changed")
