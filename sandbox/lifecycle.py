@@ -21,6 +21,7 @@ from sandbox.locks import exclusive
 from sandbox.network import SandboxNetwork, has_network, network
 from sandbox.official_plugins import PUBLISHED, OfficialPlugins
 from sandbox.paths import REPOSITORY, SandboxPaths
+from sandbox.plugins.kubernetes.waiting import PODS_VARIABLE
 from sandbox.postgres.servers import PostgresServers
 from sandbox.report import LineReport, Report
 from sandbox.rootfs.images import BuiltImage, planned
@@ -201,7 +202,7 @@ class Sandbox:
     def environment(self) -> dict[str, str]:
         """Variables to add to the engine's environment. Raises MachineError before the first `start`."""
         passphrase = {} if _has_passphrase() else {"PULUMI_CONFIG_PASSPHRASE": DEFAULT_PASSPHRASE}
-        optional = passphrase | ({"ARIEL_SANDBOX_PODS": "off"} if self.chosen else {})
+        optional = passphrase | ({PODS_VARIABLE: "off"} if self.chosen else {})
         return optional | {
             "ARIEL_ARM_ENDPOINT": self.arm.endpoint,
             "ARIEL_ARM_TOKEN": self.arm.token,

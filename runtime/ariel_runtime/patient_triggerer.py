@@ -17,13 +17,27 @@ import tenacity
 from airflow.jobs import triggerer_job_runner
 from airflow.jobs.triggerer_job_runner import TriggerRunner, TriggerRunnerSupervisor
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from sqlalchemy.exc import InterfaceError, OperationalError
+from airflow.utils import db
+from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError
 
 from ariel_runtime.git import GitError
 from ariel_runtime.triggerer import Bundle
 
 _LONGEST_PAUSE_SECONDS: Final = 5.0
+_UNANSWERED: Final = (OperationalError, InterfaceError, PendingRollbackError)
+"""The last is what a session says whose connection was lost, where Airflow goes on with it all the same."""
 _LOG = structlog.get_logger(__name__)
+
+
+def answered(stop: Callable[[], bool], work: Callable[..., None], *arguments: object) -> None:
+    """Repeat what the database does not answer until it does, or until `stop`; then raise its last error."""
+    tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(_UNANSWERED),
+        wait=tenacity.wait_exponential(multiplier=0.5, max=_LONGEST_PAUSE_SECONDS),
+        stop=lambda _: stop(),
+        before_sleep=lambda state: _LOG.warning("The database gives no answer", attempt=state.attempt_number),
+        reraise=True,
+    )(work, *arguments)
 
 
 class PatientSupervisor(TriggerRunnerSupervisor):
@@ -36,24 +50,19 @@ class PatientSupervisor(TriggerRunnerSupervisor):
         self._answered(super().load_triggers)
 
     def on_trigger_event(self, trigger_id: int, event: TriggerEvent) -> None:
-        inherited = super().on_trigger_event
-        self._answered(lambda: inherited(trigger_id=trigger_id, event=event))
+        self._answered(super().on_trigger_event, trigger_id, event)
 
     def on_trigger_failure(self, trigger_id: int, exc: list[str] | None) -> None:
-        inherited = super().on_trigger_failure
-        self._answered(lambda: inherited(trigger_id=trigger_id, exc=exc))
+        self._answered(super().on_trigger_failure, trigger_id, exc)
 
     def clean_unused(self) -> None:
         self._answered(super().clean_unused)
 
-    def _answered(self, work: Callable[[], None]) -> None:
-        tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type((OperationalError, InterfaceError)),
-            wait=tenacity.wait_exponential(multiplier=0.5, max=_LONGEST_PAUSE_SECONDS),
-            stop=lambda _: self.stop,
-            before_sleep=lambda state: _LOG.warning("The database gives no answer", attempt=state.attempt_number),
-            reraise=True,
-        )(work)
+    def heartbeat(self) -> None:
+        self._answered(super().heartbeat)
+
+    def _answered(self, work: Callable[..., None], *arguments: object) -> None:
+        answered(lambda: self.stop, work, *arguments)
 
     @classmethod
     def run_in_process(cls) -> None:
@@ -91,6 +100,8 @@ def main(commit: str, folder: str) -> None:
 
     from airflow.__main__ import main as airflow
 
+    # Its first statement is not one of the supervisor's.
+    answered(lambda: False, db.check)
     sys.exit(airflow())
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,19 @@ from tests.workbench import Workbench
 
 PROJECT = "ARIEL_TEST_PROJECT"
 """Folder of a project whose platform runs already and is kept: for writing tests, where a start each time is long."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure on the platform comes with the pods that may explain it."""
+    report = yield
+    if report.failed and isinstance(running := item.funcargs.get("platform"), RunningPlatform):
+        try:
+            troubles = running.troubles()
+        except subprocess.SubprocessError as error:
+            troubles = f"the cluster gives no answer: {error}"
+        report.sections.append(("the platform's pods", troubles))
+    return report
 
 
 @pytest.fixture(scope="session")

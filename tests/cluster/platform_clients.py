@@ -85,12 +85,8 @@ class Clients:
 
     def replicas(self) -> dict[str, str]:
         """Name -> address of the pods that are not about to leave."""
-        pods = self.platform.get("pods", PLATFORM, f"app.kubernetes.io/name={NAME}")
-        return {
-            pod["metadata"]["name"]: pod["status"]["podIP"]
-            for pod in pods
-            if "deletionTimestamp" not in pod["metadata"] and pod["status"].get("podIP")
-        }
+        pods = self.platform.staying_pods(PLATFORM, f"app.kubernetes.io/name={NAME}")
+        return {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in pods if pod["status"].get("podIP")}
 
     def metrics(self) -> dict[str, dict[str, float]]:
         """Pod -> metric with its labels -> value, as Prometheus would read them now."""

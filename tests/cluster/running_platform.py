@@ -70,6 +70,11 @@ class RunningPlatform:
         found = json.loads(self.kubectl("get", kind, *place, "--selector", selector, "--output", "json"))
         return list(found["items"])
 
+    def staying_pods(self, namespace: str, selector: str) -> list[dict[str, Any]]:
+        """Those that are not about to leave."""
+        found = self.get("pods", namespace, selector)
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
     def run_in(self, namespace: str, target: str, *command: str, container: str | None = None) -> str:
         """What a command prints that is run in a pod (`deploy/pgbouncer`)."""
         chosen = ["--container", container] if container else []
@@ -99,6 +104,23 @@ class RunningPlatform:
         return {
             name: seen for name, seen in self.restarts().items() if not name.endswith(("/scheduler", "/dag-processor"))
         }
+
+    def troubles(self) -> str:
+        """What is not as it should be with the pods, for the reader of a test that failed: a line or more for each."""
+        lines = []
+        for pod in self.get("pods"):
+            namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+            statuses = pod["status"].get("containerStatuses", [])
+            if pod["status"]["phase"] != "Succeeded" and not (statuses and all(each["ready"] for each in statuses)):
+                states = {each["name"]: each["state"] for each in statuses}
+                lines.append(f"{namespace}/{name} is {pod['status']['phase']}, not ready: {json.dumps(states)}")
+            for status in statuses:
+                if ended := status["lastState"].get("terminated"):
+                    lines.append(f"{namespace}/{name}/{status['name']} ended before: {json.dumps(ended)}")
+                    with suppress(subprocess.CalledProcessError):
+                        said = self.logs(namespace, name, "--previous", f"--container={status['name']}", "--tail=30")
+                        lines += [f"    {line}" for line in said.splitlines()]
+        return "\n".join(lines) or "all pods are ready, and none began anew"
 
     def sql(self, statement: str, database: str = "airflow") -> list[list[str]]:
         """Rows as the server's superuser sees them, each value as text."""

@@ -9,12 +9,14 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from sandbox.cluster.api_server import API_SERVER
+from tests.bench.processes import by_pod
 from tests.cluster.running_platform import LONG, STACK, RunningPlatform
 
 DAG: Final = "weather.resilience"
@@ -69,12 +71,12 @@ def dags(platform: RunningPlatform) -> Iterator[None]:
     platform.push("weather", {FILE: None})
 
 
-def task_pods(platform: RunningPlatform) -> dict[str, str]:
-    """Name -> uid of the weather team's task pods that run."""
+def task_pods(platform: RunningPlatform, run: str) -> dict[str, str]:
+    """Name -> uid of the pods in which tasks of that run are."""
     return {
         pod["metadata"]["name"]: pod["metadata"]["uid"]
         for pod in platform.get("pods", "tasks-weather")
-        if pod["status"]["phase"] == "Running"
+        if pod["metadata"]["annotations"].get("run_id") == run and pod["status"]["phase"] == "Running"
     }
 
 
@@ -84,13 +86,21 @@ def started_pods(platform: RunningPlatform) -> set[str]:
     return {each["involvedObject"]["name"] for each in events if each["reason"] == "Started"}
 
 
-def hold(platform: RunningPlatform) -> tuple[str, dict[str, str]]:
-    """Start tasks that run until `release`; the id of their run, and their pods."""
+@contextmanager
+def held(platform: RunningPlatform) -> Iterator[dict[str, str]]:
+    """Two tasks that run for as long as the block; they end well, each in the pod (name -> uid) that it was in."""
     run = platform.start_run(HELD)
-    platform.until(lambda: len(task_pods(platform)) == 2, "the tasks have pods")
-    pods = task_pods(platform)
-    platform.until(lambda: all(exists(platform, pod, WAITING) for pod in pods), "the tasks do their work")
-    return run, pods
+    platform.until(lambda: len(task_pods(platform, run)) == 2, "the tasks have pods")
+    pods = task_pods(platform, run)
+    try:
+        platform.until(lambda: all(exists(platform, pod, WAITING) for pod in pods), "the tasks do their work")
+        yield pods
+        assert task_pods(platform, run) == pods
+    finally:
+        for pod in pods:
+            platform.run_in("tasks-weather", pod, "touch", GO)
+    assert platform.ended(HELD, run) == "success"
+    assert set(values(platform, HELD, run, "held")) == set(pods)
 
 
 def exists(platform: RunningPlatform, pod: str, file: str) -> bool:
@@ -101,14 +111,9 @@ def exists(platform: RunningPlatform, pod: str, file: str) -> bool:
     return True
 
 
-def release(platform: RunningPlatform, pods: dict[str, str]) -> None:
-    for pod in pods:
-        platform.run_in("tasks-weather", pod, "touch", GO)
-
-
 def one_ready(platform: RunningPlatform, namespace: str, selector: str) -> dict[str, Any] | None:
     """The only pod of these labels, once it is ready."""
-    pods = [each for each in platform.get("pods", namespace, selector) if "deletionTimestamp" not in each["metadata"]]
+    pods = platform.staying_pods(namespace, selector)
     if len(pods) != 1:
         return None
     (pod,) = pods
@@ -135,18 +140,17 @@ def restarts(pod: dict[str, Any]) -> int:
 
 def main_process(pod: dict[str, Any], words: str) -> int:
     """The Python process of these words that was first in a pod, by its number on this machine."""
-    uid = pod["metadata"]["uid"]
     found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
+    for number in by_pod().get(pod["metadata"]["uid"], []):
+        folder = Path("/proc") / str(number)
         try:
-            groups = (folder / "cgroup").read_text().replace("_", "-")
             command = (folder / "cmdline").read_text().split("\0")
             status = (folder / "status").read_text()
         except OSError:
             continue  # It ended while we looked.
-        if uid in groups and command[0].endswith("python") and words in " ".join(command):
+        if command[0].endswith("python") and words in " ".join(command):
             (inner,) = re.findall(r"^NSpid:.*\s(\d+)$", status, re.MULTILINE)
-            found[int(inner)] = int(folder.name)
+            found[int(inner)] = number
     assert found, f"no process of {words!r} in {pod['metadata']['name']}"
     return found[min(found)]
 
@@ -202,21 +206,18 @@ def test_a_killed_scheduler_runs_no_task_twice_and_loses_none(platform: RunningP
 
 
 def test_tasks_survive_an_airflow_api_that_is_away(platform: RunningPlatform) -> None:
-    run, pods = hold(platform)
     (deployment,) = platform.get("deployments", "airflow", "component=api-server")
     name, replicas = deployment["metadata"]["name"], deployment["spec"]["replicas"]
-    try:
-        scale(platform, name, 0)
-        platform.until(lambda: not platform.get("pods", "airflow", "component=api-server"), "no API server runs")
-        time.sleep(OUTAGE_SECONDS)
-        assert task_pods(platform) == pods
-    finally:
-        scale(platform, name, replicas)
-        platform.kubectl("rollout", "status", "--namespace", "airflow", f"deployment/{name}", f"--timeout={LONG:.0f}s")
-    platform.until(lambda: platform.airflow.components()["airflow api-server"], "the API answers")
-    release(platform, pods)
-    assert platform.ended(HELD, run) == "success"
-    assert set(values(platform, HELD, run, "held")) == set(pods)
+    with held(platform):
+        try:
+            scale(platform, name, 0)
+            platform.until(lambda: not platform.get("pods", "airflow", "component=api-server"), "no API server runs")
+            time.sleep(OUTAGE_SECONDS)
+        finally:
+            scale(platform, name, replicas)
+            status = ("rollout", "status", "--namespace", "airflow", f"deployment/{name}", f"--timeout={LONG:.0f}s")
+            platform.kubectl(*status)
+        platform.until(lambda: platform.airflow.components()["airflow api-server"], "the API answers")
 
 
 def scale(platform: RunningPlatform, deployment: str, replicas: int) -> None:
@@ -224,17 +225,13 @@ def scale(platform: RunningPlatform, deployment: str, replicas: int) -> None:
 
 
 def test_pods_survive_a_killed_kubernetes_api(platform: RunningPlatform) -> None:
-    run, pods = hold(platform)
-    before = {name: uid for name, (uid, _) in platform.restarts().items()}
-    server = platform.cluster.processes[API_SERVER.name].identity()
-    assert server is not None
-    os.kill(server.pid, signal.SIGKILL)
-    platform.cluster.start()
-    assert task_pods(platform) == pods
-    assert {name: uid for name, (uid, _) in platform.restarts().items()} == before
-    release(platform, pods)
-    assert platform.ended(HELD, run) == "success"
-    assert set(values(platform, HELD, run, "held")) == set(pods)
+    with held(platform):
+        before = {name: uid for name, (uid, _) in platform.restarts().items()}
+        server = platform.cluster.processes[API_SERVER.name].identity()
+        assert server is not None
+        os.kill(server.pid, signal.SIGKILL)
+        platform.cluster.start()
+        assert {name: uid for name, (uid, _) in platform.restarts().items()} == before
 
 
 def test_a_killed_dag_processor_comes_back(platform: RunningPlatform) -> None:

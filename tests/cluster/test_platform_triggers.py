@@ -52,8 +52,8 @@ FILES = {"dags/weather_moves.py": TRIGGER, "dags/moves.py": SENSOR}
 
 def triggerers(platform: RunningPlatform) -> list[str]:
     """Names of the weather team's triggerer pods."""
-    found = platform.get("pods", "parse-weather", "app.kubernetes.io/name=triggerer")
-    return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
+    found = platform.staying_pods("parse-weather", "app.kubernetes.io/name=triggerer")
+    return [pod["metadata"]["name"] for pod in found]
 
 
 def waiting_in(platform: RunningPlatform, dag_id: str, run: str, task: str) -> str | None:

@@ -48,6 +48,18 @@ class Remote:
         self.daemon = Daemon(self.work / ".git", self.port)
         self.write("first")
 
+    def serve(self) -> None:
+        """Start the host; it answers when this returns."""
+        self.daemon.keep_running()
+        assert eventually(self._answers), "git's daemon does not listen"
+
+    def _answers(self) -> bool:
+        try:
+            git(self.work, "ls-remote", self.url)
+        except subprocess.CalledProcessError:
+            return False
+        return True
+
     def write(self, text: str, *options: str, file: str = "dag.py") -> str:
         """Commit the file with this text; returns the commit."""
         path = self.work / file

@@ -62,7 +62,7 @@ class Running:
 @pytest.fixture
 def remote(tmp_path: Path) -> Iterator[Remote]:
     made = Remote(tmp_path / "remote")
-    made.daemon.keep_running()
+    made.serve()
     yield made
     made.daemon.stop()
 
@@ -129,7 +129,7 @@ def test_what_is_there_is_served_while_the_remote_is_away(remote: Remote, mirror
     mirror.start()
     assert mirror.serves(head)
     later = remote.write("later")
-    remote.daemon.keep_running()
+    remote.serve()
     assert mirror.serves(later)
 
 
@@ -137,7 +137,7 @@ def test_a_remote_that_is_away_at_the_first_start_is_waited_for(remote: Remote, 
     remote.daemon.stop()
     mirror.start()
     assert eventually((mirror.state / "heartbeat").exists), "the pod would be restarted for nothing"
-    remote.daemon.keep_running()
+    remote.serve()
     assert mirror.serves(git(remote.work, "rev-parse", "HEAD"))
 
 

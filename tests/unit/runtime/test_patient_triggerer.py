@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from airflow import __main__ as airflow_command
 from airflow.jobs import triggerer_job_runner
+from airflow.jobs.job import Job
+from airflow.jobs.triggerer_job_runner import TriggerRunnerSupervisor
 from airflow.models.trigger import Trigger
 from airflow.triggers.base import TriggerEvent
+from airflow.utils import db
 from ariel_runtime import patient_triggerer
 from ariel_runtime.patient_triggerer import PatientSupervisor, UpToDateRunner
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError, ProgrammingError
 from structlog.testing import capture_logs
 
 from tests.unit.runtime.git_remote import Remote
@@ -21,6 +26,7 @@ from tests.unit.runtime.git_remote import Remote
 UNKNOWN = "weather.triggers.NotYetHere"
 AWAY = OperationalError("DELETE", {}, Exception("server closed the connection"))
 CLOSED = InterfaceError("SELECT", {}, Exception("connection already closed"))
+LOST = PendingRollbackError("Can't reconnect until invalid transaction is rolled back.")
 
 
 class ExitedError(BaseException):
@@ -78,6 +84,34 @@ def test_every_statement_of_the_loop_is_repeated(
     assert len(calls) == 2
 
 
+def test_a_heartbeat_is_repeated(supervisor: PatientSupervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow catches the error of the lost connection itself, but not what its session says of that at the end."""
+    calls: list[object] = []
+    supervisor.job = Job()
+    supervisor._last_runner_comms = supervisor.runner_health_check_threshold = 0
+    monkeypatch.setattr(triggerer_job_runner, "perform_heartbeat", fails([LOST, AWAY], calls))
+    supervisor.heartbeat()
+    assert len(calls) == 3
+
+
+def test_a_triggerer_starts_once_the_database_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patient_triggerer, "_LONGEST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(triggerer_job_runner, "TriggerRunnerSupervisor", TriggerRunnerSupervisor)
+    monkeypatch.setattr(UpToDateRunner, "commit", "", raising=False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    calls: list[object] = []
+    monkeypatch.setattr(db, "check", fails([AWAY], calls))
+
+    def airflow() -> int:
+        assert len(calls) == 2
+        return 7
+
+    monkeypatch.setattr(airflow_command, "main", airflow)
+    with pytest.raises(SystemExit) as ended:
+        patient_triggerer.main("commit", "folder")
+    assert ended.value.code == 7
+
+
 def test_a_triggerer_that_is_to_stop_waits_for_no_database(
     supervisor: PatientSupervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,7 +141,7 @@ def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
     monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
     monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH", str(tmp_path))
     (tmp_path / "triggerer").mkdir()
-    made.daemon.keep_running()
+    made.serve()
     yield made
     made.daemon.stop()
 

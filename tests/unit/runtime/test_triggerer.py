@@ -74,7 +74,7 @@ def code(revision: str, act: str = "None") -> str:
 def remote(tmp_path: Path) -> Iterator[Remote]:
     made = Remote(tmp_path / "remote")
     made.write(code("one"), file="dags/dag.py")
-    made.daemon.keep_running()
+    made.serve()
     yield made
     made.daemon.stop()
 
@@ -138,6 +138,7 @@ def test_airflow_is_started_with_the_tenants_code_last_on_its_path(tmp_path: Pat
     (tmp_path / "json.py").write_text("raise SystemExit('the image was hidden')")
     (tmp_path / "own.py").write_text("print('imported', __name__)")
     program = "import sys; from ariel_runtime import patient_triggerer; import airflow.__main__; "
+    program += "patient_triggerer.db.check = lambda: None; "
     program += "airflow.__main__.main = lambda: print(__import__('own') and sys.argv[1:]); "
     program += "patient_triggerer.main('commit', sys.argv.pop(1))"
     command = [sys.executable, "-c", program, str(tmp_path), "triggerer", "--capacity", "3"]
