@@ -227,9 +227,11 @@ def scale(platform: RunningPlatform, deployment: str, replicas: int) -> None:
 def test_pods_survive_a_killed_kubernetes_api(platform: RunningPlatform) -> None:
     with held(platform):
         before = {name: uid for name, (uid, _) in platform.restarts().items()}
-        server = platform.cluster.processes[API_SERVER.name].identity()
-        assert server is not None
-        os.kill(server.pid, signal.SIGKILL)
+        server = platform.cluster.processes[API_SERVER.name]
+        identity = server.identity()
+        assert identity is not None
+        os.kill(identity.pid, signal.SIGKILL)
+        platform.until(lambda: not server.running(), "the Kubernetes API has gone")
         platform.cluster.start()
         assert {name: uid for name, (uid, _) in platform.restarts().items()} == before
 
