@@ -10,10 +10,12 @@ import typer
 from rich.prompt import Confirm
 
 from cli import console, tables
+from cli.dags import dags_app
 from cli.doctor import doctor_command
 from cli.images import images_app
 from cli.options import AsJson, Context, Kubeconfig, Live, Refresh, Stack, Target, Yes
 from cli.plan import Plan
+from cli.secrets import secrets_app
 from cli.session import Session, open_session
 from cli.tenants import tenant_app
 from stacks.errors import ArielError, Problem, UsageError
@@ -22,7 +24,9 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__
 )
 app.add_typer(tenant_app, name="tenant")
+app.add_typer(dags_app, name="dags")
 app.add_typer(images_app, name="images")
+app.add_typer(secrets_app, name="secrets")
 app.command("doctor")(doctor_command)
 
 

@@ -17,4 +17,7 @@ Kubeconfig = Annotated[
     typer.Option(help="At the first start: live in the cluster of this file (kind, k3d) instead of an own one."),
 ]
 Context = Annotated[str | None, typer.Option(help="Which context of --kubeconfig; by default its current one.")]
+Environment = Annotated[str, typer.Option("--env", "--stack", "-s", help="The environment: Pulumi.<name>.yaml.")]
+Tenant = Annotated[str, typer.Option("--tenant", "-t", help="Slug of the team.")]
+Repository = Annotated[Path, typer.Option(help="The team's repository, checked out.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

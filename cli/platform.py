@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -170,8 +171,10 @@ class Platform:
         if answer.status_code == httpx.codes.NOT_FOUND and absent is not None:
             return absent
         if answer.is_error:
-            kind = UnansweredError if answer.is_server_error else PlatformError
-            raise _unanswered(f"{self._address}{path}", f"{answer.status_code}: {answer.text[:300].strip()}", kind)
+            where, said = f"{self._address}{path}", f"{answer.status_code}: {_said(answer)}"
+            if answer.is_server_error:
+                raise _unanswered(where, said, UnansweredError)
+            raise _error(where, said, "a request that the platform allows", "correct it as the text says")
         return dict(answer.json())
 
     def _sign_in(self) -> None:
@@ -182,9 +185,7 @@ class Platform:
         except httpx.TransportError as failure:
             raise _unanswered(f"{self._address}{path}", str(failure), UnansweredError) from None
         if answer.is_error:
-            raise _unanswered(
-                f"{self._address}{path}", f"{answer.status_code}: {answer.text[:300].strip()}", UnansweredError
-            )
+            raise _unanswered(f"{self._address}{path}", f"{answer.status_code}: {_said(answer)}", UnansweredError)
         self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
 
@@ -198,6 +199,13 @@ def administrator_password(cluster: Path, namespace: str) -> str:
     if secret is None:
         raise _unanswered(f"Secret {namespace}/{ADMIN_SECRET}", "not there")
     return str(json.loads(base64.b64decode(secret["data"][PASSWORDS_FILE]))[ADMINISTRATOR])
+
+
+def _said(answer: httpx.Response) -> str:
+    """Why it refuses, in its own words."""
+    with suppress(ValueError, KeyError, TypeError):
+        return str(answer.json()["detail"])
+    return answer.text[:300].strip()
 
 
 def _unanswered(path: str, value: str, kind: type[PlatformError] = PlatformError) -> PlatformError:

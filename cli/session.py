@@ -172,6 +172,14 @@ class Session:
         host = self.settings.airflow.host
         return Platform(host, ingress.port, ingress.authority, lambda: administrator_password(kubeconfig, PLATFORM))
 
+    def running_platform(self) -> Platform:
+        """Raises UsageError where there is none that this machine reaches."""
+        if self.platform is None:
+            rule = "the environment of a platform that runs in the sandbox"
+            action = f"run `ariel up --stack {self.stack}`"
+            raise UsageError([Problem(path="--env", value=self.stack, rule=rule, action=action)])
+        return self.platform
+
     def status(self) -> dict[str, Any]:
         """What `ariel status --json` prints; a contract."""
         components = [{"name": part.name, "ready": part.ready} for part in self.sandbox.status()]

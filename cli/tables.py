@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
@@ -56,6 +57,41 @@ def of_components(components: Sequence[Mapping[str, Any]]) -> Table:
 def of_tenants(tenants: Sequence[Mapping[str, Any]]) -> Table:
     rows = [(tenant["slug"], tenant["namespace"], *_of_run(tenant["last_run"])) for tenant in tenants]
     return table("tenants", ("tenant", "namespace", "last run", "state", "at"), rows)
+
+
+def of_secrets(listing: Mapping[str, Any], now: datetime) -> Table:
+    """What the platform says of a team's secrets; ages as of `now`."""
+    rows = [
+        (
+            secret["kind"],
+            secret["id"],
+            _age(secret["updated"], now),
+            secret["expires"] or "-",
+            "" if secret["enabled"] else "disabled",
+        )
+        for secret in listing["secrets"]
+    ]
+    return table(f"secrets of {listing['team']} in {listing['vault']}", ("kind", "id", "set", "expires", ""), rows)
+
+
+def of_findings(findings: Sequence[Mapping[str, Any]], env: str) -> Table:
+    """What a check of the DAGs found; what is wrong first."""
+    order = ("broken", "missing", "cannot tell", "there")
+    rows = [
+        (f"{each['file']}:{each['line']}", each["kind"], each["id"], each["state"], each["reason"])
+        for each in sorted(findings, key=lambda each: order.index(each["state"]))
+    ]
+    return table(f"what the DAGs need of {env}", ("where", "kind", "id", "state", ""), rows)
+
+
+def _age(when: str | None, now: datetime) -> str:
+    if when is None:
+        return "-"
+    seconds = max(0, int((now - datetime.fromisoformat(when)).total_seconds()))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"
 
 
 def _of_run(run: Mapping[str, str] | None) -> tuple[str, str, str]:

@@ -25,6 +25,8 @@ ten seconds lose its result."""
 
 CREDENTIALS_PATH: Final = "/etc/ariel/credentials"
 EXECUTOR: Final = "ariel_runtime.executor.TenantKubernetesExecutor"
+ENVIRONMENT: Final = "ARIEL_ENVIRONMENT"
+"""Tells code of tenants the name of the stack."""
 LOG_CONNECTION: Final = "ariel_logs"
 LOG_CONNECTION_VARIABLE: Final = f"AIRFLOW_CONN_{LOG_CONNECTION.upper()}"
 HEALTH_PORT: Final = 8974
@@ -105,6 +107,7 @@ def task_env(*, execution_url: str, log_account_url: str, environment: str) -> d
         # No file: a worker would write one, with keys that it makes up.
         "AIRFLOW_CONFIG": "/dev/null",
         "AIRFLOW__API__INSTANCE_NAME": environment,
+        ENVIRONMENT: environment,
         # Imports Azure's libraries when the first log is sent, not before the task starts.
         "AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS": "ariel_runtime.task_logs.LOGGING_CONFIG",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": execution_url,

@@ -25,6 +25,7 @@ class DagProcessorArgs:
     namespace: pulumi.Input[str]
     """`parse-<slug>`."""
     image: pulumi.Input[str]
+    stack: str
     repository: Repository
     processor: Processor
     password: pulumi.Input[str]
@@ -53,7 +54,7 @@ class DagProcessor(pulumi.ComponentResource):
             ],
             resources=args.processor.resources,
             replicas=args.processor.replicas,
-            environment={**environment(args.slug, args.repository), **parsing(args.processor)},
+            environment={**environment(args.slug, args.repository, args.stack), **parsing(args.processor)},
             credentials={"connection": pgbouncer.url(processor_role(args.slug), args.password)},
             restart_on=fingerprint(args.password),
             job_type="DagProcessorJob",

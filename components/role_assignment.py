@@ -19,7 +19,7 @@ def assign_role(
     parent: pulumi.Resource,
     principal_type: str = "ServicePrincipal",
 ) -> authorization.RoleAssignment:
-    """Grants the built-in `role` (a key of `stacks.roles.BUILT_IN`) on the ARM id `scope`.
+    """Grants `role` (a name that `stacks.roles` knows) on the ARM id `scope`.
 
     The principal's type is always given: without it Azure looks the principal up in a directory where a fresh identity
     may not have arrived yet. Azure refuses to change an assignment, so every change deletes it first.

@@ -13,7 +13,13 @@ from typing import Any, Final
 import pulumi
 from pulumi_kubernetes import apps, core
 
-from components.airflow_settings import EXECUTOR, LOG_CONNECTION_VARIABLE, log_connection, logging_config
+from components.airflow_settings import (
+    ENVIRONMENT,
+    EXECUTOR,
+    LOG_CONNECTION_VARIABLE,
+    log_connection,
+    logging_config,
+)
 from components.git_mirror import mirror_url
 from components.pod import INIT, NAME_LABEL, Manifest, container, labels, mount, pod, scratch_volume, secret_volume
 from components.service_account import service_account
@@ -21,13 +27,14 @@ from stacks.model import Resources
 from stacks.quantity import millicores
 from stacks.tenant import Repository
 
-SECRETS_BACKEND: Final = "ariel_runtime.vault.TenantVaultBackend"
-"""The provider's Key Vault backend, which imports Azure's libraries only when it is asked."""
+SECRETS_BACKEND: Final = "ariel_runtime.secrets.backend.TenantSecretsBackend"
 REFRESH_SECONDS: Final = 20
 """With the mirror's own pause: a push is seen within a minute, where Airflow finds the time; the promise is five."""
 
-_GIT_CONNECTION: Final = '{"conn_type": "git"}'
-"""The git provider asks for this connection even where the bundle names its URL; it holds nothing."""
+_GIT_CONNECTION: Final = "git_default"
+_GIT_CONNECTION_VARIABLE: Final = f"AIRFLOW_CONN_{_GIT_CONNECTION.upper()}"
+_NO_CREDENTIALS: Final = '{"conn_type": "git"}'
+"""The git provider asks for its connection even where the bundle names its URL; it holds nothing."""
 _CREDENTIALS: Final = "/etc/ariel/credentials"
 _LEAST_CPU_LIMIT: Final = "1"
 _BUNDLES: Final = "/var/lib/ariel/bundles"
@@ -52,7 +59,7 @@ def bundle_list(slug: str, repository: Repository, *, team: bool) -> str:
     return json.dumps([bundle], sort_keys=True)
 
 
-def environment(slug: str, repository: Repository) -> dict[str, pulumi.Input[str]]:
+def environment(slug: str, repository: Repository, stack: str) -> dict[str, pulumi.Input[str]]:
     """Settings of a tenant's DAG processor and triggerer.
 
     There is no configuration file: Airflow would write one at the first start, with keys that it makes up.
@@ -69,21 +76,22 @@ def environment(slug: str, repository: Repository) -> dict[str, pulumi.Input[str
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": _BUNDLES,
         "AIRFLOW__LOGGING__JSON_LOGS": "True",
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
-        "AIRFLOW_CONN_GIT_DEFAULT": _GIT_CONNECTION,
+        _GIT_CONNECTION_VARIABLE: _NO_CREDENTIALS,
+        ENVIRONMENT: stack,
     }
 
 
-def secrets_environment(slug: str, vault_url: pulumi.Input[str], *, shared: bool) -> dict[str, pulumi.Input[str]]:
-    """The tenant's Key Vault as secrets backend; `shared` puts the tenant's slug before its names in a common vault.
+def secrets_environment(
+    slug: str, repository: Repository, vault_url: pulumi.Input[str], *, shared: bool
+) -> dict[str, pulumi.Input[str]]:
+    """The tenant's Key Vault and repository as secrets backend; `shared` puts its slug before its names in the vault.
 
-    Two hyphens end the slug, which holds no two in a row. Airflow's own settings are never read from a vault.
+    Two hyphens end the slug, which holds no two in a row; `ariel_runtime.secrets.names` makes the names.
     """
-    owner = f"{slug}--" if shared else "airflow-"
     arguments = {
         "vault_url": vault_url,
-        "connections_prefix": f"{owner}connections",
-        "variables_prefix": f"{owner}variables",
-        "config_prefix": None,
+        "owner": f"{slug}--" if shared else "airflow-",
+        "repository": {"url": mirror_url(slug), "branch": repository.branch},
     }
     return {
         "AIRFLOW__SECRETS__BACKEND": SECRETS_BACKEND,
@@ -100,13 +108,13 @@ def task_environment(
     log_container: pulumi.Input[str],
 ) -> dict[str, pulumi.Input[str]]:
     """What the tenant adds to the settings of its task pods; a worker's secrets backend stands in `workers`."""
-    backend, arguments = secrets_environment(slug, vault_url, shared=shared_vault).values()
+    backend, arguments = secrets_environment(slug, repository, vault_url, shared=shared_vault).values()
     return {
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundle_list(slug, repository, team=False),
         "AIRFLOW__WORKERS__SECRETS_BACKEND": backend,
         "AIRFLOW__WORKERS__SECRETS_BACKEND_KWARGS": arguments,
         "AIRFLOW__AZURE_REMOTE_LOGGING__REMOTE_WASB_LOG_CONTAINER": log_container,
-        "AIRFLOW_CONN_GIT_DEFAULT": _GIT_CONNECTION,
+        _GIT_CONNECTION_VARIABLE: _NO_CREDENTIALS,
     }
 
 

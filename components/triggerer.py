@@ -38,6 +38,7 @@ class TriggererArgs:
     """`parse-<slug>`."""
     image: pulumi.Input[str]
     repository: Repository
+    stack: str
     triggerer: TriggererSettings
     destinations: Sequence[Egress]
     """The tenant's egress list: triggers speak to the same systems as its tasks."""
@@ -109,8 +110,8 @@ class Triggerer(pulumi.ComponentResource):
 
 def _environment(args: TriggererArgs) -> dict[str, pulumi.Input[str]]:
     return {
-        **environment(args.slug, args.repository),
+        **environment(args.slug, args.repository, args.stack),
         "AIRFLOW__CORE__FERNET_KEY_CMD": "cat /etc/ariel/credentials/fernet-key",
-        **secrets_environment(args.slug, args.vault_url, shared=args.shared_vault),
+        **secrets_environment(args.slug, args.repository, args.vault_url, shared=args.shared_vault),
         **log_environment(args.log_account_url, args.log_container),
     }

@@ -64,7 +64,7 @@ class AzurePlatform:
     runtime: WorkloadIdentity
     """`ariel_runtime`: taken on by PgBouncer for schedulers and API servers."""
     api_server: WorkloadIdentity
-    """Reads task logs for the web UI."""
+    """Reads task logs for the web UI, lists the names of tenants' secrets and sets them."""
 
 
 def build_azure_platform(settings: Settings, azure: azure_native.Provider) -> AzurePlatform:

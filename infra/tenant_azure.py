@@ -18,13 +18,11 @@ from components.role_assignment import assign_role
 from components.triggerer import NAME as TRIGGERER_ACCOUNT
 from components.vault import Access, Vault, VaultArgs
 from infra.azure_platform import AzurePlatform
+from infra.vault_access import vault_access
 from infra.vaults import tenant_vault
 from stacks import naming
 from stacks.settings import Settings
 from stacks.tenant import Grant, Tenant
-
-VAULT_READER = "Key Vault Secrets User"
-VAULT_WRITER = "Key Vault Secrets Officer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,16 +71,17 @@ def build_tenant_azure(
     database_processor = identity("db-processor", sidecar)
     database_triggerer = identity("db-triggerer", sidecar) if has_triggerer else None
 
-    readers = {**tasks, **({"triggerer": triggerer} if triggerer else {})}
-    writers = {key: reader.principal_id for key, reader in readers.items()}
-    vault = _vault(slug, tenant, settings, platform, group, readers, opts)
+    workers = {**tasks, **({"triggerer": triggerer} if triggerer else {})}
+    principals = {key: worker.principal_id for key, worker in workers.items()}
+    access = vault_access(tenant, settings, platform, principals)
+    vault = _vault(slug, tenant, settings, platform, group, access, opts)
     log_container = LogContainer(
         f"{slug}-logs",
         LogContainerArgs(
             placement=platform.data,
             account_name=platform.log_storage.account_name,
             container=f"logs-{slug}",
-            writers=writers,
+            writers=principals,
         ),
         opts,
     )
@@ -105,14 +104,10 @@ def _vault(
     settings: Settings,
     platform: AzurePlatform,
     group: Placement,
-    readers: Mapping[str, WorkloadIdentity],
+    access: Mapping[str, Access],
     opts: pulumi.ResourceOptions,
 ) -> Vault:
     """The tenant's own vault; or that of its trust group, on which it only gets its roles."""
-    access = {key: Access(role=VAULT_READER, principal_id=reader.principal_id) for key, reader in readers.items()}
-    access["team"] = Access(role=VAULT_WRITER, principal_id=tenant.group_id, principal_type="Group")
-    if settings.vault.ci_may_write and settings.vault.ci_group_id:
-        access["pipelines"] = Access(role=VAULT_WRITER, principal_id=settings.vault.ci_group_id, principal_type="Group")
     if tenant.secrets.trust_group is None:
         return Vault(
             tenant_vault(slug),

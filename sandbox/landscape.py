@@ -1,6 +1,7 @@
 """What a stack file names but does not make: the emulated Azure needs it to stand before the first `up`.
 
-In Azure it belongs to others: the hub network, and the resources on which tenants are granted roles.
+In Azure it belongs to others: the hub network, the resources on which tenants are granted roles, and the definition of
+the role that no program may change.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.plugins.azure_native.types import TABLE
+from stacks.roles import VAULT_WRITER, VAULT_WRITER_MAY, definition_id
 from stacks.settings import Settings
 from stacks.tenant import Identity, Tenant
 
@@ -30,6 +32,7 @@ class Assumed:
 
 def assumed(settings: Settings) -> Iterator[Assumed]:
     """All of them, each after what it stands in. Scopes of a type that the emulated ARM does not model are left out."""
+    yield _secret_writer(settings.azure.subscription_id)
     location = settings.azure.location
     hub = settings.network.hub
     if hub is not None:
@@ -37,6 +40,18 @@ def assumed(settings: Settings) -> Iterator[Assumed]:
         yield from _with_group(hub.virtual_network_id, location, "azure-native:network:VirtualNetwork", space)
     for scope in sorted(_granted(settings)):
         yield from _scope(scope, settings)
+
+
+def _secret_writer(subscription_id: str) -> Assumed:
+    permissions = [{"actions": [], "notActions": [], "dataActions": [VAULT_WRITER_MAY], "notDataActions": []}]
+    properties = {
+        "roleName": VAULT_WRITER,
+        "type": "CustomRole",
+        "assignableScopes": [f"/subscriptions/{subscription_id}"],
+        "permissions": permissions,
+    }
+    api_version = TABLE["azure-native:authorization:RoleDefinition"].api_version
+    return Assumed(definition_id(subscription_id, VAULT_WRITER), api_version, {"properties": properties})
 
 
 def _granted(settings: Settings) -> set[str]:

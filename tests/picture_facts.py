@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from stacks.roles import BUILT_IN
+from stacks.roles import BUILT_IN, CUSTOM
+from tests.graph_rules.subjects import owner, principals
 from tests.harness import Graph, Recorded
 from tests.recordings import graph_of, raw_settings
 
@@ -118,12 +119,18 @@ def _rights(graph: Graph, shown: list[Recorded], prefix: str) -> Iterator[tuple[
 
 
 def _may(graph: Graph, principal: str) -> Iterator[str]:
-    names = {definition: role for role, definition in BUILT_IN.items()}
-    known = {each.id: each.name for each in graph.resources if each.id.startswith("/")}
+    names = {definition: role for role, definition in (BUILT_IN | CUSTOM).items()}
+    known = {each.id: each for each in graph.resources if each.id.startswith("/")}
+    holder = principals(graph)[principal]
+    said = {}
     for each in graph.of("RoleAssignment"):
         if each.inputs["principalId"] == principal:
             scope = each.inputs["scope"]
             role = names[each.inputs["roleDefinitionId"].rsplit("/", 1)[-1]]
-            yield f"{role} on {known.get(scope, scope.rsplit('/', 1)[-1])}"
+            on = known[scope].name if scope in known else scope.rsplit("/", 1)[-1]
+            if scope in known and owner(graph, known[scope]) not in (None, owner(graph, holder)):
+                on = "each tenant's vault"
+            said[f"{role} on {on}"] = None
+    yield from said
     if any(each.inputs["objectId"] == principal for each in graph.of("AdministratorsMicrosoftEntra")):
         yield "administrator of the database server"

@@ -31,8 +31,12 @@ class GitError(Exception):
     """A git command failed; the text is what it said."""
 
 
-def git(folder: Path, *arguments: str, tick: Callable[[], None] = lambda: None) -> str:
+def git(
+    folder: Path, *arguments: str, tick: Callable[[], None] = lambda: None, seconds: float = _LONGEST_SECONDS
+) -> str:
     """Output of one command in `folder`; `tick` is called each second meanwhile. Raises GitError, and what `tick` does.
+
+    Also when it has not ended after so many seconds.
 
     It ends with all its children, which otherwise outlive it.
     """
@@ -49,7 +53,7 @@ def git(folder: Path, *arguments: str, tick: Callable[[], None] = lambda: None) 
         start_new_session=True,
     )
     try:
-        output, complaint = _ended(process, tick)
+        output, complaint = _ended(process, tick, seconds)
     except BaseException:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -59,10 +63,10 @@ def git(folder: Path, *arguments: str, tick: Callable[[], None] = lambda: None) 
     return output
 
 
-def _ended(process: subprocess.Popen[str], tick: Callable[[], None]) -> tuple[str, str]:
-    for _ in range(int(_LONGEST_SECONDS / _TICK_SECONDS)):
+def _ended(process: subprocess.Popen[str], tick: Callable[[], None], seconds: float) -> tuple[str, str]:
+    for _ in range(int(seconds / _TICK_SECONDS)):
         try:
             return process.communicate(timeout=_TICK_SECONDS)
         except subprocess.TimeoutExpired:
             tick()
-    raise GitError(f"git did not end within {_LONGEST_SECONDS} seconds")
+    raise GitError(f"git did not end within {seconds:g} seconds")

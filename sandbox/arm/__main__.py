@@ -34,7 +34,7 @@ from sandbox.postgres.backing import backings, identities
 from sandbox.postgres.servers import PostgresServers
 from sandbox.postgres.sign_in import SignIn
 from sandbox.public_endpoints import PORT, Certificates, Hosts, listen, publish
-from sandbox.vault import secrets
+from sandbox.vault import endpoint as vault
 
 TOKEN = "ARIEL_ARM_TOKEN"  # noqa: S105 - the name of the variable
 
@@ -89,7 +89,7 @@ def _public(service: Service, given: argparse.Namespace, servers: PostgresServer
     authority = TokenAuthority(given.sandbox / "entra")
     apps: dict[str, ASGIApp] = {
         AUTHORITY_HOST: entra_app(service, authority, issuer),
-        secrets.SUFFIX: secrets.vault_app(service, authority),
+        vault.SUFFIX: vault.vault_app(service, authority),
     }
     git = git_server.app(given.sandbox / "git")
     apps |= dict.fromkeys(given.git_host, git)

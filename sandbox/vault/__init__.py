@@ -1,1 +1,1 @@
-"""The emulated Key Vault: secrets that ARM holds, read by whoever a role lets."""
+"""The emulated Key Vault: secrets that ARM holds, listed, read and set by whoever a role lets."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.bench import database, footprint, parsing, runs
+from tests.bench import database, footprint, parsing, runs, secrets
 from tests.bench.machine import machine
 from tests.bench.project import Project
 from tests.bench.result import Result, table
@@ -22,6 +22,7 @@ from tests.workbench import Workbench
 MEASURES: Final[Mapping[str, Callable[[RunningPlatform], Iterator[Result]]]] = {
     "footprint": footprint.measure,
     "runs": runs.measure,
+    "secrets": secrets.measure,
     "parsing": parsing.measure,
     "database": database.measure,
 }

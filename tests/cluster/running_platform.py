@@ -84,14 +84,14 @@ class RunningPlatform:
         return self.kubectl("logs", "--namespace", namespace, target, *options)
 
     def restarts(self) -> dict[str, tuple[str, int]]:
-        """`namespace/pod/container` -> (uid of the pod, restarts), of all pods but those of tasks and jobs."""
+        """`namespace/pod/container` -> (uid of the pod, restarts), without tasks, jobs and what is about to leave."""
         return {
             f"{pod['metadata']['namespace']}/{pod['metadata']['name']}/{status['name']}": (
                 pod["metadata"]["uid"],
                 status["restartCount"],
             )
             for pod in self.get("pods")
-            if pod["spec"].get("restartPolicy") == "Always"
+            if pod["spec"].get("restartPolicy") == "Always" and "deletionTimestamp" not in pod["metadata"]
             for status in pod["status"].get("containerStatuses", [])
         }
 

@@ -8,14 +8,25 @@ from typing import Any
 from sandbox.arm.change import Change
 from sandbox.arm.errors import Refusal
 from sandbox.arm.fields import Field
+from sandbox.arm.paths import ResourceId
+from sandbox.arm.resource import Resource
 from sandbox.arm.spec import Location, Name, Reference, Scope, SoftDelete, TypeSpec
 from sandbox.arm.types.network import SUBNET
+from sandbox.arm.world import World
 
 VERSIONS = ("2024-11-01", "2023-07-01", "2025-05-01")
 VAULT = "Microsoft.KeyVault/vaults"
 SECRET = "Microsoft.KeyVault/vaults/secrets"  # noqa: S105 - the name of a type
 
 RETENTION_FIXED = Refusal(400, "BadRequest", 'The property "{path}" has been set already and it can\'t be modified.')
+
+
+SECRET_DELETED = Refusal(
+    409,
+    "Conflict",
+    "Secret {name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the "
+    "secret can only be recovered or purged.",
+)
 
 
 def _purge_protection_is_one_way(change: Change) -> None:
@@ -44,6 +55,18 @@ def _vault_outputs(change: Change) -> dict[str, Any]:
 def _has_a_value(change: Change) -> None:
     if not change.hidden.get("properties.value"):
         raise change.invalid("The property 'properties.value' is required.")
+
+
+def deleted_secret(world: World, vault: Resource, where: ResourceId) -> dict[str, Any] | None:
+    """The tombstone of a secret that was deleted in this vault, not in an earlier one of its name."""
+    found = world.tombstone(where.key)
+    return found if found is not None and found["deleted"] >= vault.created else None
+
+
+def _is_not_deleted(change: Change) -> None:
+    """Source: Key Vault soft-delete overview: the name stays taken until the secret is recovered or purged."""
+    if deleted_secret(change.world, change.parent(), change.id) is not None:
+        raise SECRET_DELETED.error(name=change.name)
 
 
 def _secret_outputs(change: Change) -> dict[str, Any]:
@@ -141,8 +164,10 @@ SPECS = (
             Field("properties.value", secret=True, between=(0, 25600)),
             Field("properties.contentType", between=(0, 255)),
             Field("properties.attributes.enabled", kind="boolean"),
+            Field("properties.attributes.exp", kind="integer"),
+            Field("properties.attributes.nbf", kind="integer"),
         ),
-        checks=(_has_a_value,),
+        checks=(_has_a_value, _is_not_deleted),
         outputs=_secret_outputs,
     ),
 )

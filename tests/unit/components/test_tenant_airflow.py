@@ -14,8 +14,9 @@ from pathlib import Path
 import pulumi
 import pytest
 import yaml
+from ariel_runtime.secrets.names import PLATFORM_CONNECTIONS, owner_prefix
 
-from components.airflow_settings import shared_env
+from components.airflow_settings import shared_env, task_env
 from components.dag_processor import DagProcessor, DagProcessorArgs
 from components.pod import INIT
 from components.tenant_airflow import EXECUTOR, bundle_list, secrets_environment, task_environment
@@ -39,6 +40,7 @@ def program() -> None:
         namespace="parse-weather",
         image=image,
         repository=REPOSITORY,
+        stack="local",
         processor=Processor.model_validate({"processes": 3, "fileTimeout": 90, "importTimeout": 45}),
         password=password,
     )
@@ -47,6 +49,7 @@ def program() -> None:
         namespace="parse-weather",
         image=image,
         repository=REPOSITORY,
+        stack="local",
         triggerer=TriggererSettings(),
         destinations=(Egress.model_validate({"cidr": "10.9.0.0/16", "port": 445}),),
         endpoints_range="10.40.16.0/24",
@@ -62,7 +65,7 @@ def program() -> None:
     Triggerer("triggerer", triggerer)
     tasks = task_environment("weather", REPOSITORY, vault_url="https://kv", shared_vault=True, log_container="weather")
     pulumi.export("tasks", tasks)
-    pulumi.export("own", secrets_environment("weather", "https://kv", shared=False))
+    pulumi.export("own", secrets_environment("weather", REPOSITORY, "https://kv", shared=False))
 
 
 @pytest.fixture(scope="module")
@@ -263,13 +266,17 @@ def test_a_task_pod_is_not_told_of_teams_it_could_not_look_up() -> None:
     assert for_tasks["kwargs"]["subdir"] == "flows"
 
 
-def test_names_in_a_shared_vault_begin_with_the_slug_and_settings_are_read_from_no_vault(graph: Graph) -> None:
+def test_names_in_a_shared_vault_begin_with_the_slug(graph: Graph) -> None:
     shared = json.loads(graph.outputs["tasks"]["AIRFLOW__WORKERS__SECRETS_BACKEND_KWARGS"])
     own = json.loads(graph.outputs["own"]["AIRFLOW__SECRETS__BACKEND_KWARGS"])
-    assert (shared["connections_prefix"], shared["variables_prefix"]) == ("weather--connections", "weather--variables")
-    assert (own["connections_prefix"], own["variables_prefix"]) == ("airflow-connections", "airflow-variables")
-    assert shared["config_prefix"] is None
-    assert own["config_prefix"] is None
+    assert shared["owner"] == owner_prefix("weather")
+    assert own["owner"] == owner_prefix(None)
+
+
+def test_the_connections_that_a_pod_is_given_are_those_that_no_vault_is_asked_for(graph: Graph) -> None:
+    given = {**graph.outputs["tasks"], **task_env(execution_url="", log_account_url="", environment="local")}
+    ids = {name.removeprefix("AIRFLOW_CONN_").lower() for name in given if name.startswith("AIRFLOW_CONN_")}
+    assert ids == PLATFORM_CONNECTIONS
 
 
 def test_the_executor_is_the_one_of_the_release() -> None:

@@ -125,7 +125,7 @@ def test_a_triggerer_that_ends_for_want_of_newer_code_gets_it(
 
 def test_the_bundle_is_the_one_that_the_platform_sets(monkeypatch: pytest.MonkeyPatch) -> None:
     repository = Repository.model_validate({"url": "https://git.example.org/x.git", "path": "a/dags", "branch": "b"})
-    settings = environment("weather", repository)
+    settings = environment("weather", repository, "local")
     for key in ("BUNDLE_CONFIG_LIST", "BUNDLE_STORAGE_PATH"):
         monkeypatch.setenv(name := f"AIRFLOW__DAG_PROCESSOR__DAG_{key}", str(settings[name]))
     bundle = Bundle.of_environment()

@@ -1,0 +1,287 @@
+"""A team's secrets on a running platform: set by the team, used by its tasks, and given to nobody else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import pytest
+
+from components.namespace import PLATFORM
+from tests.cluster.running_platform import STACK, RunningPlatform
+
+VALUE: Final = "correct-horse-battery"
+SOURCE: Final = """
+import os
+
+from airflow.sdk import Connection, Variable, dag, get_current_context, task
+from ariel_runtime import secrets
+
+
+@task
+def uses():
+    conf = get_current_context()["dag_run"].conf
+    warehouse = Connection.get(conf["connection"])
+    token = secrets.get(conf["secret"])
+    print("the token is", token)
+    print("the password is", warehouse.password)
+    return {
+        "host": warehouse.host,
+        "city": Variable.get(conf["variable"]),
+        "again": [Variable.get(conf["variable"]) for _ in range(5)][-1],
+        "token": len(token),
+        "environment": os.environ["ARIEL_ENVIRONMENT"],
+    }
+
+
+@task(retries=0)
+def reads():
+    from azure.identity import DefaultAzureCredential
+    from azure.keyvault.secrets import SecretClient
+
+    conf = get_current_context()["dag_run"].conf
+    return len(SecretClient(conf["vault"], DefaultAzureCredential()).get_secret(conf["name"]).value)
+
+
+@task(retries=0)
+def looks_up():
+    conf = get_current_context()["dag_run"].conf
+    os.environ["AIRFLOW_VAR_" + conf["variable"].upper()] = "of the environment"
+    return Variable.get(conf["variable"], default="of the DAG")
+
+
+@dag(dag_id="SLUG.secrets", schedule=None)
+def main():
+    uses()
+
+
+@dag(dag_id="SLUG.secrets.direct", schedule=None)
+def direct():
+    reads()
+
+
+@dag(dag_id="SLUG.secrets.variable", schedule=None)
+def variable():
+    looks_up()
+
+
+main()
+direct()
+variable()
+"""
+FILE: Final = "dags/secrets_proof.py"
+FILES: Final = {
+    "connections.yaml": "connections: {proof.drive: {conn_type: http, host: drive-1, password: {secret: proof.token}}}",
+    "variables.yaml": "proof_place: everywhere",
+    f"variables.{STACK}.yaml": "proof_place: here",
+}
+TEAMS: Final = ("weather", "mobility")
+VAULT_TYPE: Final = "Microsoft.KeyVault/secrets"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def dags(platform: RunningPlatform) -> Iterator[None]:
+    for slug in TEAMS:
+        platform.push(slug, {FILE: SOURCE.replace("SLUG", slug), **FILES})
+    yield
+    for slug in TEAMS:
+        platform.push(slug, {FILE: None, **dict.fromkeys(FILES)})
+
+
+@pytest.fixture
+def vault_fails(platform: RunningPlatform) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Makes every request to a vault fail in that way until the test ends."""
+
+    def fail(action: Mapping[str, Any]) -> None:
+        rule = {"match": {"type": VAULT_TYPE}, "times": None, **action}
+        platform.workbench.arm(method="PUT", path="faults", body={"rules": [rule]})
+
+    yield fail
+    platform.workbench.arm(method="DELETE", path="faults")
+
+
+def set_secret(platform: RunningPlatform, team: str, kind: str, secret_id: str, value: str) -> None:
+    done = platform.workbench.ariel("secrets", "set", kind, secret_id, "--tenant", team, "--env", STACK, input=value)
+    assert done.returncode == 0, done.stderr
+    assert value not in done.stdout + done.stderr
+
+
+def listed(platform: RunningPlatform, team: str) -> dict[str, Any]:
+    done = platform.workbench.ariel("secrets", "list", "--tenant", team, "--env", STACK, "--json")
+    assert done.returncode == 0, done.stderr
+    assert VALUE not in done.stdout
+    return dict(json.loads(done.stdout))
+
+
+def asked_of_vaults(platform: RunningPlatform, since: int) -> list[tuple[str, str, int]]:
+    """(host, path, status) of each request to a vault's data plane, from that one on."""
+    requests = platform.workbench.arm(path="requests")[since:]
+    return [
+        (each["host"], each["path"], each["status"])
+        for each in requests
+        if str(each.get("host", "")).endswith(".vault.azure.net")
+    ]
+
+
+def result(platform: RunningPlatform, dag_id: str, run: str, task: str) -> Any:
+    path = f"/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value"
+    return platform.airflow.call("GET", path)["value"]
+
+
+def log_with(platform: RunningPlatform, dag_id: str, run: str, task: str, text: str) -> str:
+    """The task's log once that stands in it: it is sent to its storage after the task has ended. It shows no secret."""
+
+    path = f"/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task}/logs/1"
+
+    def look() -> str | None:
+        # Whole events: the reason of a failure stands beside its text.
+        log = json.dumps(platform.airflow.call("GET", path, query={"full_content": "true"})["content"])
+        return log if text in log else None
+
+    log = platform.until(look, f"{dag_id} {run} {task} says {text!r}")
+    assert VALUE not in log
+    return log
+
+
+def test_a_team_sets_its_first_secrets_and_its_next_task_uses_them(platform: RunningPlatform) -> None:
+    ids = {"connection": "proof.warehouse_db", "variable": "Proof_City", "secret": "proof.token"}
+    set_secret(platform, "weather", "connection", ids["connection"], f"postgres://ada:{VALUE}@db.example.org/x")
+    set_secret(platform, "weather", "variable", ids["variable"], "Hamburg")
+    set_secret(platform, "weather", "secret", ids["secret"], VALUE)
+    assert {each["kind"]: each["id"] for each in listed(platform, "weather")["secrets"]}.items() >= ids.items()
+
+    since = len(platform.workbench.arm(path="requests"))
+    run = platform.start_run("weather.secrets", ids)
+    assert platform.ended("weather.secrets", run) == "success"
+    found = result(platform, "weather.secrets", run, "uses")
+    assert found == {
+        "host": "db.example.org",
+        "city": "Hamburg",
+        "again": "Hamburg",
+        "token": len(VALUE),
+        "environment": STACK,
+    }
+    log = log_with(platform, "weather.secrets", run, "uses", "the token is ***")
+    assert "the password is ***" in log
+    assert log.count("Asked the vault") == 3
+    given = [path for _, path, status in asked_of_vaults(platform, since) if status == 200]
+    assert len(given) == 3, "a secret was read more than once"
+
+    set_secret(platform, "weather", "variable", ids["variable"], "Bremen")
+    run = platform.start_run("weather.secrets", ids)
+    assert platform.ended("weather.secrets", run) == "success"
+    assert result(platform, "weather.secrets", run, "uses")["city"] == "Bremen"
+
+
+def test_a_line_in_the_repository_serves_the_next_task(platform: RunningPlatform) -> None:
+    ids = {"connection": "proof.drive", "variable": "proof_place", "secret": "proof.token"}
+    set_secret(platform, "weather", "secret", ids["secret"], VALUE)
+
+    def used() -> dict[str, Any]:
+        run = platform.start_run("weather.secrets", ids)
+        assert platform.ended("weather.secrets", run) == "success"
+        log_with(platform, "weather.secrets", run, "uses", "the password is ***")
+        return dict(result(platform, "weather.secrets", run, "uses"))
+
+    assert (used()["host"], used()["city"]) == ("drive-1", "here")
+    text = FILES["connections.yaml"].replace("drive-1", "drive-2")
+    platform.push("weather", {"connections.yaml": text})
+    platform.until(lambda: used()["host"] == "drive-2", "the mirror has the newest revision")
+    platform.push("weather", {"connections.yaml": FILES["connections.yaml"]})
+
+
+def test_what_is_missing_is_told_before_it_is_merged(platform: RunningPlatform) -> None:
+    folder = platform.repository("weather")
+    file = folder / "dags" / "not_merged_yet.py"
+    file.write_text(
+        "from airflow.sdk import Variable, dag, task\n"
+        "@dag(dag_id='weather.not_merged_yet', schedule=None)\n"
+        "def main():\n"
+        "    @task\n"
+        "    def work():\n"
+        "        return Variable.get('proof_missing')\n"
+        "    work()\n"
+        "main()\n"
+    )
+
+    def checked() -> tuple[int, dict[str, Any]]:
+        options = ("--tenant", "weather", "--env", STACK, "--repository", str(folder), "--json")
+        done = platform.ariel("dags", "check", *options)
+        findings = json.loads(done.stdout)["findings"]
+        return done.returncode, {each["id"]: each for each in findings}
+
+    try:
+        status, findings = checked()
+        assert status == 1
+        missing = findings["proof_missing"]
+        assert (missing["state"], missing["file"], missing["line"]) == ("missing", "dags/not_merged_yet.py", 6)
+        set_secret(platform, "weather", "variable", "proof_missing", "now it is there")
+        status, findings = checked()
+        assert (status, findings["proof_missing"]["state"]) == (0, "there"), findings
+    finally:
+        file.unlink()
+
+
+def test_another_teams_task_and_the_api_server_itself_cannot_read_it(platform: RunningPlatform) -> None:
+    set_secret(platform, "weather", "variable", "closed", VALUE)
+    vault = listed(platform, "weather")["vault"]
+    for team, ends in (("weather", "success"), ("mobility", "failed")):
+        run = platform.start_run(f"{team}.secrets.direct", {"vault": vault, "name": "airflow-variables-closed"})
+        assert platform.ended(f"{team}.secrets.direct", run) == ends
+    refused = "Caller is not authorized to perform action on resource"
+    log_with(platform, "mobility.secrets.direct", run, "reads", refused)
+
+    program = (
+        "from azure.identity import DefaultAzureCredential\n"
+        "from azure.keyvault.secrets import SecretClient\n"
+        "from azure.core.exceptions import HttpResponseError\n"
+        f"client = SecretClient({vault!r}, DefaultAzureCredential())\n"
+        "print(len(list(client.list_properties_of_secrets())) > 0)\n"
+        "for refused in (lambda: client.get_secret('airflow-variables-closed'),\n"
+        "                lambda: client.begin_delete_secret('airflow-variables-closed')):\n"
+        "    try:\n"
+        "        print(refused())\n"
+        "    except HttpResponseError as error:\n"
+        "        print(error.status_code)\n"
+    )
+    said = platform.run_in(PLATFORM, "deploy/airflow-api-server", "python", "-c", program, container="api-server")
+    assert said.split() == ["True", "403", "403"]
+
+
+def test_an_id_of_another_teams_is_refused_before_a_vault_is_asked(platform: RunningPlatform) -> None:
+    since = len(platform.workbench.arm(path="requests"))
+    dag_id = "mobility.secrets.variable"
+    run = platform.start_run(dag_id, {"variable": "weather--closed"})
+    assert platform.ended(dag_id, run) == "failed"
+    log_with(platform, dag_id, run, "looks_up", "separates a team from its names")
+    assert not [path for _, path, _ in asked_of_vaults(platform, since) if "closed" in path]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"action": "throttle", "retry_after": 1}, "The fault schedule says so"),
+        ({"action": "fail", "status": 503, "code": "ServiceUnavailable"}, "was not given"),
+        ({"action": "drop", "when": "before"}, "was not given"),
+    ],
+    ids=["throttled", "down", "silent"],
+)
+def test_no_other_value_stands_in_for_a_vault_that_fails(
+    platform: RunningPlatform,
+    vault_fails: Callable[[Mapping[str, Any]], None],
+    fault: Mapping[str, Any],
+    said: str,
+) -> None:
+    vault_fails(fault)
+    dag_id = "weather.secrets.variable"
+    run = platform.start_run(dag_id, {"variable": "somewhere_else"})
+    assert platform.ended(dag_id, run) == "failed"
+    log_with(platform, dag_id, run, "looks_up", said)
+
+
+def test_where_the_vault_has_none_the_environment_is_asked_next(platform: RunningPlatform) -> None:
+    dag_id = "weather.secrets.variable"
+    run = platform.start_run(dag_id, {"variable": "somewhere_else"})
+    assert platform.ended(dag_id, run) == "success"
+    assert result(platform, dag_id, run, "looks_up") == "of the environment"
