@@ -105,8 +105,10 @@ SDK_MODULES = {
 
 
 KEYS_OF_MAPS = {"omsagent", "kubeletidentity", "config", "logAnalyticsWorkspaceResourceID"}
-WIRE_NAMES = {"networkAcls", "supportsHttpsTrafficOnly"}
-"""Names on ARM's wire for which the SDK has others (networkRuleSet, enableHttpsTrafficOnly of storage accounts)."""
+WIRE_NAMES = {"networkAcls", "supportsHttpsTrafficOnly", "exp", "nbf"}
+"""Names on ARM's wire for which the SDK has others (networkRuleSet, enableHttpsTrafficOnly of storage accounts; expires
+and notBefore of secrets).
+"""
 
 
 @cache
