@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from sandbox.landscape import assumed
 from tests.workbench import Workbench
 
 HELD_SECONDS = 120
@@ -89,6 +90,7 @@ def test_after_a_kill_azure_holds_nothing_twice_and_nothing_that_the_state_does_
     resumed: subprocess.CompletedProcess[str], killed: Killed, bench: Workbench
 ) -> None:
     known = {r["id"].lower() for r in bench.resources() if r["type"].startswith("azure-native:") and "id" in r}
+    known |= {other.id.lower() for other in assumed(bench.session().settings)}
     assert {i for i in killed.unfinished if i.lower() not in known} == set()
 
 
