@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from cli.platform import Platform
 from cli.session import Session
+from components.airflow_settings import ENVIRONMENT
 from stacks.errors import ArielError, Problem, UsageError
 
 BAD: Final = ("missing", "broken")
@@ -85,7 +86,7 @@ def _judged(tenant: str, repository: Path, dags: Path, inventory: Mapping[str, A
             "AIRFLOW_HOME": home,
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
-            "ARIEL_ENVIRONMENT": inventory["environment"],
+            ENVIRONMENT: inventory["environment"],
         }
         command = [sys.executable, "-m", _CHECK, str(repository.resolve()), str(dags.resolve())]
         given = json.dumps(inventory)

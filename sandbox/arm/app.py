@@ -83,13 +83,11 @@ class _Face:
             status, code = error.status, error.code
         finally:
             self._service.log.write(
-                time=time.time(),
-                method=request.method,
-                path=request.url.path,
-                query=request.url.query,
+                request,
+                started=started,
                 status=status,
                 code=code,
-                milliseconds=round((time.monotonic() - started) * 1000, 1),
+                query=request.url.query,
                 correlation=correlation,
             )
         response.headers["x-ms-request-id"] = number

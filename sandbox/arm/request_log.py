@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
+
+from starlette.requests import Request
 
 
 class RequestLog:
@@ -14,7 +17,17 @@ class RequestLog:
         self._path = folder / "requests.jsonl"
         self._file = self._path.open("a", encoding="utf-8", buffering=1)
 
-    def write(self, **entry: Any) -> None:
+    def write(self, request: Request, *, started: float, status: int, code: str, **more: Any) -> None:
+        """The end of a request that began at `started` (monotonic seconds); `more` is what this face says besides."""
+        entry = {
+            "time": time.time(),
+            "method": request.method,
+            "path": request.url.path,
+            **more,
+            "status": status,
+            "code": code,
+            "milliseconds": round((time.monotonic() - started) * 1000, 1),
+        }
         self._file.write(json.dumps(entry) + "\n")
 
     def read(self) -> list[dict[str, Any]]:

@@ -73,15 +73,13 @@ class BlobProxy:
             status, code = error.status, error.code
         finally:
             self._service.log.write(
-                time=time.time(),
-                method=request.method,
-                host=_host(request),
-                path=request.url.path,
-                query=request.url.query,
-                principal=getattr(request.state, "principal", ""),
+                request,
+                started=started,
                 status=status,
                 code=code,
-                milliseconds=round((time.monotonic() - started) * 1000, 1),
+                host=_host(request),
+                query=request.url.query,
+                principal=getattr(request.state, "principal", ""),
                 correlation=request.headers.get("x-ms-client-request-id") or str(uuid.uuid4()),
             )
         return response

@@ -82,15 +82,13 @@ class _Face:
                 status, code = error.status, error.code
             finally:
                 self._service.log.write(
-                    time=time.time(),
-                    method=request.method,
-                    host=AUTHORITY_HOST,
-                    path=request.url.path,
-                    client=getattr(request.state, "client", ""),
-                    resource=getattr(request.state, "resource", ""),
+                    request,
+                    started=started,
                     status=status,
                     code=code,
-                    milliseconds=round((time.monotonic() - started) * 1000, 1),
+                    host=AUTHORITY_HOST,
+                    client=getattr(request.state, "client", ""),
+                    resource=getattr(request.state, "resource", ""),
                     correlation=correlation,
                 )
             response.headers["x-ms-request-id"] = str(uuid.uuid4())

@@ -72,14 +72,12 @@ class _Face:
             status, code = error.status, error.code
         finally:
             self._service.log.write(
-                time=time.time(),
-                method=request.method,
-                host=_host(request),
-                path=request.url.path,
-                principal=getattr(request.state, "principal", ""),
+                request,
+                started=started,
                 status=status,
                 code=code,
-                milliseconds=round((time.monotonic() - started) * 1000, 1),
+                host=_host(request),
+                principal=getattr(request.state, "principal", ""),
                 correlation=request.headers.get("x-ms-client-request-id") or str(uuid.uuid4()),
             )
         if status == 401:

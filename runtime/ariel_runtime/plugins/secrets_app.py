@@ -7,7 +7,6 @@ change connections and variables of that team. A refusal has status 422 and the 
 
 from __future__ import annotations
 
-from datetime import datetime
 from html import escape
 from typing import Annotated, Final
 
@@ -41,24 +40,10 @@ _PAGE: Final = (
 app = FastAPI(title="Secrets", docs_url=None, redoc_url=None, openapi_url=None)
 
 
-class Shown(BaseModel):
-    """A secret without its value."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    kind: Kind
-    id: str
-    name: str
-    enabled: bool
-    created: datetime | None
-    updated: datetime | None
-    expires: datetime | None
-
-
 class Listing(BaseModel):
     team: str
     vault: str
-    secrets: list[Shown]
+    secrets: list[Entry]
 
 
 class Given(BaseModel):
@@ -118,19 +103,17 @@ def _row(entry: Entry) -> str:
 
 @app.get("/{team}")
 def listed(tenant: TenantDep) -> Listing:
-    entries = Desk(tenant).entries()
-    shown = [Shown.model_validate(each) for each in entries]
-    return Listing(team=tenant.team, vault=tenant.vault.url, secrets=shown)
+    return Listing(team=tenant.team, vault=tenant.vault.url, secrets=Desk(tenant).entries())
 
 
 @app.put("/{team}")
-def set_value(tenant: TenantDep, given: Given, user: GetUserDep) -> Shown:
+def set_value(tenant: TenantDep, given: Given, user: GetUserDep) -> Entry:
     value = given.value.get_secret_value()
     if given.kind is Kind.CONNECTION:
         require_connection(given.id, value)
     entry = Desk(tenant).set_value(given.kind, given.id, value, given.expires)
     _LOG.info("A secret was set", team=tenant.team, kind=str(entry.kind), id=entry.id, by=user.get_name())
-    return Shown.model_validate(entry)
+    return entry
 
 
 @app.exception_handler(RefusedError)

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Final
 
 from azure.core.exceptions import AzureError
-from azure.identity import DefaultAzureCredential
-from azure.keyvault.secrets import SecretClient, SecretProperties
+from azure.keyvault.secrets import SecretProperties
 
 from ariel_runtime.refusal import Problem, RefusedError
 from ariel_runtime.registry import Tenant
-from ariel_runtime.secrets.key_vault import patience
+from ariel_runtime.secrets.key_vault import vault_client
 from ariel_runtime.secrets.names import LONGEST, Kind, identifier, owner_prefix, secret_name
 
 LARGEST: Final = 25_600
@@ -46,7 +44,7 @@ class Desk:
 
     def __init__(self, tenant: Tenant) -> None:
         self._owner = owner_prefix(tenant.slug if tenant.vault.shared else None)
-        self._client = _client(tenant.vault.url)
+        self._client = vault_client(tenant.vault.url)
 
     def entries(self) -> list[Entry]:
         """By kind and id; what others keep in the vault is left out."""
@@ -90,13 +88,3 @@ class Desk:
                     expires=found.expires_on,
                 )
         return None
-
-
-@cache
-def _credential() -> DefaultAzureCredential:
-    return DefaultAzureCredential(**patience())
-
-
-@cache
-def _client(url: str) -> SecretClient:
-    return SecretClient(url, _credential(), **patience())

@@ -6,7 +6,7 @@ throttled, down or closed to this identity says so, or another source's value wo
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 from airflow.providers.microsoft.azure.secrets.key_vault import AzureKeyVaultBackend
@@ -31,7 +31,18 @@ class _Retry(RetryPolicy):
         return None if asked is None else min(asked, _LONGEST_PAUSE_SECONDS)
 
 
-def patience() -> dict[str, Any]:
+@cache
+def vault_client(url: str) -> SecretClient:
+    """The client of a vault, as the pod's own identity; one credential serves all vaults."""
+    return SecretClient(url, _credential(), **_patience())
+
+
+@cache
+def _credential() -> DefaultAzureCredential:
+    return DefaultAzureCredential(**_patience())
+
+
+def _patience() -> dict[str, Any]:
     """Options for a client of the vault, and for a credential: three more tries, then the reason."""
     retry = _Retry(retry_total=3, retry_backoff_max=_LONGEST_PAUSE_SECONDS)
     return {"retry_policy": retry, "connection_timeout": 5, "read_timeout": 10}
@@ -46,8 +57,7 @@ class TenantKeyVault(AzureKeyVaultBackend):
 
     @cached_property
     def client(self) -> SecretClient:
-        credential = DefaultAzureCredential(**patience())
-        return SecretClient(vault_url=self.vault_url, credential=credential, **patience(), **self.kwargs)
+        return vault_client(self.vault_url)
 
     def read(self, name: str) -> str | None:
         """The secret's value; None where there is none. Raises SecretUnavailableError."""

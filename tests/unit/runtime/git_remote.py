@@ -6,8 +6,8 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ariel_runtime.git_mirror import Daemon
@@ -47,6 +47,17 @@ class Remote:
         self.url = f"git://127.0.0.1:{self.port}/.git"
         self.daemon = Daemon(self.work / ".git", self.port)
         self.write("first")
+
+    @classmethod
+    @contextmanager
+    def served(cls, folder: Path) -> Iterator[Remote]:
+        """One that answers while the block runs."""
+        made = cls(folder)
+        try:
+            made.serve()
+            yield made
+        finally:
+            made.daemon.stop()
 
     def serve(self) -> None:
         """Start the host; it answers when this returns."""

@@ -61,10 +61,8 @@ class Running:
 
 @pytest.fixture
 def remote(tmp_path: Path) -> Iterator[Remote]:
-    made = Remote(tmp_path / "remote")
-    made.serve()
-    yield made
-    made.daemon.stop()
+    with Remote.served(tmp_path / "remote") as made:
+        yield made
 
 
 @pytest.fixture

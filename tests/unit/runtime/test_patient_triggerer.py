@@ -136,14 +136,12 @@ def test_what_the_database_refuses_is_not_repeated(
 
 @pytest.fixture
 def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
-    made = Remote(tmp_path / "remote")
-    bundle = {"kwargs": {"repo_url": made.url, "tracking_ref": "main", "subdir": "", "refresh_interval": 20}}
-    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
     monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH", str(tmp_path))
     (tmp_path / "triggerer").mkdir()
-    made.serve()
-    yield made
-    made.daemon.stop()
+    with Remote.served(tmp_path / "remote") as made:
+        bundle = {"kwargs": {"repo_url": made.url, "tracking_ref": "main", "subdir": "", "refresh_interval": 20}}
+        monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
+        yield made
 
 
 @pytest.fixture

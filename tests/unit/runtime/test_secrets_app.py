@@ -60,7 +60,7 @@ def vaults(monkeypatch: pytest.MonkeyPatch) -> dict[str, Client]:
         "weather": tenant(vault=Vault(url="https://weather", shared=False)),
         "trips": tenant("trips", vault=Vault(url="https://shared", shared=True)),
     }
-    monkeypatch.setattr(desk, "_client", made.__getitem__)
+    monkeypatch.setattr(desk, "vault_client", made.__getitem__)
     monkeypatch.setattr(secrets_app, "tenants", lambda: known)
     return made
 

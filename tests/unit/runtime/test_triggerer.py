@@ -72,11 +72,9 @@ def code(revision: str, act: str = "None") -> str:
 
 @pytest.fixture
 def remote(tmp_path: Path) -> Iterator[Remote]:
-    made = Remote(tmp_path / "remote")
-    made.write(code("one"), file="dags/dag.py")
-    made.serve()
-    yield made
-    made.daemon.stop()
+    with Remote.served(tmp_path / "remote") as made:
+        made.write(code("one"), file="dags/dag.py")
+        yield made
 
 
 @pytest.fixture
