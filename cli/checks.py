@@ -41,7 +41,9 @@ def find(session: Session, tenant: str, repository: Path) -> list[dict[str, Any]
     if not dags.is_dir():
         rule = f"a checkout that holds the folder {known.repository.path!r} of the DAGs"
         raise UsageError([Problem(path="--repository", value=str(repository), rule=rule, action="name another folder")])
-    return _judged(tenant, repository, dags, _inventory(session.running_platform(), tenant, session.stack))
+    inventory = _inventory(session.running_platform(), tenant, session.stack)
+    inventory["applications"] = {name: each.certificate for name, each in known.applications.items()}
+    return _judged(tenant, repository, dags, inventory)
 
 
 def _inventory(platform: Platform, tenant: str, env: str) -> dict[str, Any]:

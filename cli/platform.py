@@ -1,7 +1,7 @@
-"""What the running Airflow says, asked by its public REST API as its administrator (SimpleAuthManager, sandbox only).
+"""What the running Airflow says, asked by its public REST API.
 
-Owns sign-in, the last runs of a team, and starting a run. How the API is reached is the caller's: in the sandbox by the
-ingress on this machine.
+Owns sign-in, the last runs of a team, and starting a run. In the sandbox it is reached by the ingress on this machine,
+as its administrator (SimpleAuthManager); elsewhere by its public name, with a token of its API.
 """
 
 from __future__ import annotations
@@ -63,21 +63,37 @@ class Run:
 
 
 class Platform:
-    """Airflow's API at `https://127.0.0.1:<port>`, asked for under `host`.
+    """Airflow's API at `address`, asked for under `host` where its address has another name.
 
-    `authority` is the certificate that verifies the ingress; `password` is called when the first question needs it.
+    `verify` trusts its certificate; `token` signs in when the first question needs it.
     """
 
-    def __init__(self, host: str, port: int, authority: Path, password: Callable[[], str]) -> None:
-        self._password = password
-        self._address = f"https://127.0.0.1:{port}"
+    def __init__(
+        self, address: str, verify: ssl.SSLContext, token: Callable[[httpx.Client], str], host: str | None = None
+    ) -> None:
+        self._address = address
+        self._token = token
         self._client = httpx.Client(
-            base_url=self._address,
-            headers={"Host": f"{host}:{port}"},
-            verify=ssl.create_default_context(cafile=authority),
+            base_url=address,
+            headers={"Host": host} if host else {},
+            verify=verify,
             timeout=_ANSWER_SECONDS,
-            trust_env=False,
+            # The sandbox is on this machine, which no proxy leads to.
+            trust_env=host is None,
         )
+
+    @classmethod
+    def in_sandbox(cls, host: str, port: int, authority: Path, password: Callable[[], str]) -> Platform:
+        """As Airflow's administrator, by the ingress of this machine, whose certificate `authority` verifies."""
+        verify = ssl.create_default_context(cafile=authority)
+        return cls(
+            f"https://127.0.0.1:{port}", verify, lambda client: _administrator(client, password), f"{host}:{port}"
+        )
+
+    @classmethod
+    def at(cls, host: str, token: str) -> Platform:
+        """As the person or pipeline that a token of Airflow's API was issued to."""
+        return cls(f"https://{host}", ssl.create_default_context(), lambda _: token)
 
     def components(self) -> dict[str, bool]:
         """Name -> whether it works. An API server that does not answer is all there is to say."""
@@ -151,6 +167,17 @@ class Platform:
             raise _error(what, state, "it is done in the given time", "see `ariel status` and the pods of its tenant")
         time.sleep(_POLL_SECONDS)
 
+    def answer(
+        self, method: str, path: str, *, query: dict[str, Any] | None = None, body: Any = None, signed: bool = True
+    ) -> httpx.Response:
+        """Whatever it is, errors too. Raises UnansweredError."""
+        if signed and "Authorization" not in self._client.headers:
+            self._client.headers["Authorization"] = f"Bearer {self._token(self._client)}"
+        try:
+            return self._client.request(method, path, params=query, json=body)
+        except httpx.TransportError as failure:
+            raise _unanswered(f"{self._address}{path}", str(failure), UnansweredError) from None
+
     def call(
         self,
         method: str,
@@ -162,12 +189,7 @@ class Platform:
         signed: bool = True,
     ) -> dict[str, Any]:
         """What the REST API answers; `absent` is the answer where there is no such thing. Raises PlatformError."""
-        if signed and "Authorization" not in self._client.headers:
-            self._sign_in()
-        try:
-            answer = self._client.request(method, path, params=query, json=body)
-        except httpx.TransportError as failure:
-            raise _unanswered(f"{self._address}{path}", str(failure), UnansweredError) from None
+        answer = self.answer(method, path, query=query, body=body, signed=signed)
         if answer.status_code == httpx.codes.NOT_FOUND and absent is not None:
             return absent
         if answer.is_error:
@@ -177,16 +199,17 @@ class Platform:
             raise _error(where, said, "a request that the platform allows", "correct it as the text says")
         return dict(answer.json())
 
-    def _sign_in(self) -> None:
-        """The password is in no variable, so that no traceback can show it. Raises PlatformError."""
-        path = "/auth/token"
-        try:
-            answer = self._client.post(path, json={"username": ADMINISTRATOR, "password": self._password()})
-        except httpx.TransportError as failure:
-            raise _unanswered(f"{self._address}{path}", str(failure), UnansweredError) from None
-        if answer.is_error:
-            raise _unanswered(f"{self._address}{path}", f"{answer.status_code}: {_said(answer)}", UnansweredError)
-        self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+def _administrator(client: httpx.Client, password: Callable[[], str]) -> str:
+    """A token. The password is in no variable, so that no traceback can show it. Raises PlatformError."""
+    where = f"{client.base_url}auth/token"
+    try:
+        answer = client.post("/auth/token", json={"username": ADMINISTRATOR, "password": password()})
+    except httpx.TransportError as failure:
+        raise _unanswered(where, str(failure), UnansweredError) from None
+    if answer.is_error:
+        raise _unanswered(where, f"{answer.status_code}: {_said(answer)}", UnansweredError)
+    return str(answer.json()["access_token"])
 
 
 def administrator_password(cluster: Path, namespace: str) -> str:

@@ -24,7 +24,7 @@ secrets_app.command("check")(check)
 
 @secrets_app.command("list")
 def list_secrets(tenant: Tenant, env: Environment = "local", as_json: AsJson = False) -> None:
-    """Show which secrets the team has in its vault: names and ages."""
+    """Show which secrets the team has in its vault: names, ages, and which of its files name them."""
     found = open_session(env).running_platform().call("GET", f"/ariel/secrets/{tenant}")
     if as_json:
         print(json.dumps(found, indent=2))

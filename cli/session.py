@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cli import console
 from cli.azure import Azure
@@ -23,11 +23,14 @@ from cli.vaults import VAULT, adopt_vaults, purge_deleted
 from cli.workspace import sandbox_workspace, stack_file
 from components.namespace import PLATFORM
 from sandbox import toolchain
-from sandbox.landscape import assumed
+from sandbox.landscape import assumed, registrations
 from sandbox.lifecycle import Sandbox
 from stacks import load
 from stacks.errors import Problem, UsageError
 from stacks.settings import Settings
+
+TOKEN_VARIABLE: Final = "ARIEL_TOKEN"  # noqa: S105 - the name of a variable
+"""Holds a token of Airflow's API, for platforms in Azure."""
 
 
 def open_session(stack: str, *, live: bool = False) -> Session:
@@ -114,7 +117,7 @@ class Session:
 
     def _assume_others(self) -> None:
         """Lets stand what the stack file names but does not make; a preview needs none of it and writes nothing."""
-        for other in assumed(self.settings):
+        for other in (*assumed(self.settings), *registrations(self.settings, self.sandbox.issuer)):
             if self._azure.find(other.id, other.api_version) is None:
                 self._azure.put(other.id, other.api_version, other.body)
 
@@ -170,15 +173,18 @@ class Session:
         if self.live or self.sandbox.network is None or not ingress.authority.exists():
             return None
         host = self.settings.airflow.host
-        return Platform(host, ingress.port, ingress.authority, lambda: administrator_password(kubeconfig, PLATFORM))
+        password = partial(administrator_password, kubeconfig, PLATFORM)
+        return Platform.in_sandbox(host, ingress.port, ingress.authority, password)
 
     def running_platform(self) -> Platform:
-        """Raises UsageError where there is none that this machine reaches."""
-        if self.platform is None:
-            rule = "the environment of a platform that runs in the sandbox"
-            action = f"run `ariel up --stack {self.stack}`"
-            raise UsageError([Problem(path="--env", value=self.stack, rule=rule, action=action)])
-        return self.platform
+        """That of the sandbox, else the one at the stack's `airflow.host`. Raises UsageError where neither can be."""
+        if self.platform is not None:
+            return self.platform
+        if token := os.environ.get(TOKEN_VARIABLE):
+            return Platform.at(self.settings.airflow.host, token)
+        rule = f"a platform that runs in the sandbox, or one in Azure with a token of its API in {TOKEN_VARIABLE}"
+        action = f"run `ariel up --stack {self.stack}`, or set {TOKEN_VARIABLE}"
+        raise UsageError([Problem(path="--env", value=self.stack, rule=rule, action=action)])
 
     def status(self) -> dict[str, Any]:
         """What `ariel status --json` prints; a contract."""

@@ -65,13 +65,16 @@ def of_secrets(listing: Mapping[str, Any], now: datetime) -> Table:
         (
             secret["kind"],
             secret["id"],
+            secret["type"] or "-",
             _age(secret["updated"], now),
             secret["expires"] or "-",
+            "\n".join(secret["named_in"]) or "-",
             "" if secret["enabled"] else "disabled",
         )
         for secret in listing["secrets"]
     ]
-    return table(f"secrets of {listing['team']} in {listing['vault']}", ("kind", "id", "set", "expires", ""), rows)
+    columns = ("kind", "id", "type", "set", "expires", "named in", "")
+    return table(f"secrets of {listing['team']} in {listing['vault']}", columns, rows)
 
 
 def of_findings(findings: Sequence[Mapping[str, Any]], env: str) -> Table:

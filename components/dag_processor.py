@@ -17,6 +17,8 @@ from stacks.quantity import mebibytes
 from stacks.tenant import Processor, Repository
 
 NAME: Final = "dag-processor"
+SECRETS_BACKEND: Final = "ariel_runtime.secrets.parsing.WhileParsing"
+"""It holds no secret; it notes who asks for one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,8 @@ class DagProcessor(pulumi.ComponentResource):
             image=args.image,
             command=[
                 *("prlimit", f"--data={data_limit(args.processor.resources.memory)}"),
-                *("airflow", "dag-processor", "--bundle-name", args.slug),
+                # Airflow's own, and it tells of look-ups that a file makes while it is parsed.
+                *("python", "-m", "ariel_runtime.dag_processor", "--bundle-name", args.slug),
             ],
             resources=args.processor.resources,
             replicas=args.processor.replicas,
@@ -85,10 +88,11 @@ def data_limit(memory: str) -> int:
 
 
 def parsing(processor: Processor) -> dict[str, str]:
-    """How much and how long it parses; the logs of parsing go to standard output, not to a file that grows."""
+    """How much, how long and without which secrets it parses; its logs go to standard output, not to a growing file."""
     return {
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": str(processor.import_timeout),
         "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": str(processor.file_timeout),
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": str(processor.processes),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_LOG_TARGET": "stdout",
+        "AIRFLOW__WORKERS__SECRETS_BACKEND": SECRETS_BACKEND,
     }

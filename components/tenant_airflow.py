@@ -25,9 +25,11 @@ from components.pod import INIT, NAME_LABEL, Manifest, container, labels, mount,
 from components.service_account import service_account
 from stacks.model import Resources
 from stacks.quantity import millicores
-from stacks.tenant import Repository
+from stacks.tenant import Application, Repository
 
 SECRETS_BACKEND: Final = "ariel_runtime.secrets.backend.TenantSecretsBackend"
+APPLICATIONS: Final = "ARIEL_APPLICATIONS"
+"""Variable by which `ariel_runtime.identity` knows the tenant's applications."""
 REFRESH_SECONDS: Final = 20
 """With the mirror's own pause: a push is seen within a minute, where Airflow finds the time; the promise is five."""
 
@@ -99,6 +101,18 @@ def secrets_environment(
     }
 
 
+def application_environment(applications: Mapping[str, Application], directory: str) -> dict[str, pulumi.Input[str]]:
+    """The tenant's applications by name; `directory` is the Entra tenant of those that name none.
+
+    A tenant without any gets no variable, so that its entry is as it was before there were applications.
+    """
+    listed = {
+        name: {"clientId": each.client_id, "tenantId": each.tenant_id or directory, "certificate": each.certificate}
+        for name, each in applications.items()
+    }
+    return {APPLICATIONS: json.dumps(listed, sort_keys=True)} if listed else {}
+
+
 def task_environment(
     slug: str,
     repository: Repository,
@@ -106,6 +120,8 @@ def task_environment(
     vault_url: pulumi.Input[str],
     shared_vault: bool,
     log_container: pulumi.Input[str],
+    applications: Mapping[str, Application],
+    directory: str,
 ) -> dict[str, pulumi.Input[str]]:
     """What the tenant adds to the settings of its task pods; a worker's secrets backend stands in `workers`."""
     backend, arguments = secrets_environment(slug, repository, vault_url, shared=shared_vault).values()
@@ -115,6 +131,7 @@ def task_environment(
         "AIRFLOW__WORKERS__SECRETS_BACKEND_KWARGS": arguments,
         "AIRFLOW__AZURE_REMOTE_LOGGING__REMOTE_WASB_LOG_CONTAINER": log_container,
         _GIT_CONNECTION_VARIABLE: _NO_CREDENTIALS,
+        **application_environment(applications, directory),
     }
 
 

@@ -5,7 +5,8 @@ One ConfigMap `tenant-<slug>` in the platform's namespace, labelled `ariel.dev/t
     slug, team, bundle, pool    the slug, four times by role
     groupId                     Entra group whose members are the team
     repository                  {url: of the mirror, branch, path}
-    environment                 {variable: value} of each task pod: bundle, secrets backend, log container
+    environment                 {variable: value} of each task pod: bundle, secrets backend, log container,
+                                and applications where the tenant has any
     namespaces                  {tasks, parse}
     accounts                    {account of `tasks`: {clientId}}
     roles                       {database role = alias = login:
@@ -38,7 +39,7 @@ from components.pgbouncer import login_verifier
 from components.pod import labels
 from components.tenant_airflow import task_environment
 from stacks.naming import parse_namespace, task_namespace
-from stacks.tenant import Alerts, Repository
+from stacks.tenant import Alerts, Application, Repository
 
 KEY: Final = "tenant.json"
 
@@ -76,6 +77,9 @@ class TenantRegistryArgs:
     vault_url: pulumi.Input[str]
     shared_vault: bool
     log_container: pulumi.Input[str]
+    applications: Mapping[str, Application]
+    directory: str
+    """Entra tenant of the applications that name none."""
     alerts: Alerts | None
 
 
@@ -117,6 +121,8 @@ def _document(args: TenantRegistryArgs) -> dict[str, Any]:
             vault_url=args.vault_url,
             shared_vault=args.shared_vault,
             log_container=args.log_container,
+            applications=args.applications,
+            directory=args.directory,
         ),
         "namespaces": {"tasks": task_namespace(slug), "parse": parse_namespace(slug)},
         "accounts": {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,9 +23,15 @@ from components.network_policy import (
     public,
 )
 from components.pod import NAME_LABEL, WORKLOAD_IDENTITY_LABEL, fingerprint
-from components.tenant_airflow import environment, log_environment, secrets_environment, workload
+from components.tenant_airflow import (
+    application_environment,
+    environment,
+    log_environment,
+    secrets_environment,
+    workload,
+)
 from stacks.naming import triggerer_role
-from stacks.tenant import Egress, Repository
+from stacks.tenant import Application, Egress, Repository
 from stacks.tenant import Triggerer as TriggererSettings
 
 NAME: Final = "triggerer"
@@ -54,6 +60,9 @@ class TriggererArgs:
     """Whether the vault belongs to a trust group, so that names in it begin with the slug."""
     log_account_url: pulumi.Input[str]
     log_container: pulumi.Input[str]
+    applications: Mapping[str, Application]
+    directory: str
+    """Entra tenant of the applications that name none."""
 
 
 class Triggerer(pulumi.ComponentResource):
@@ -114,4 +123,5 @@ def _environment(args: TriggererArgs) -> dict[str, pulumi.Input[str]]:
         "AIRFLOW__CORE__FERNET_KEY_CMD": "cat /etc/ariel/credentials/fernet-key",
         **secrets_environment(args.slug, args.repository, args.vault_url, shared=args.shared_vault),
         **log_environment(args.log_account_url, args.log_container),
+        **application_environment(args.applications, args.directory),
     }

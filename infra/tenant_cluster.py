@@ -118,6 +118,8 @@ def build_tenant_cluster(
                 shared_vault=shared_vault,
                 log_account_url=azure.log_storage.blob_endpoint,
                 log_container=own.log_container.name,
+                applications=tenant.applications,
+                directory=settings.azure.tenant_id,
             ),
             after_schema,
         )
@@ -144,6 +146,8 @@ def build_tenant_cluster(
             vault_url=own.vault.uri,
             shared_vault=shared_vault,
             log_container=own.log_container.name,
+            applications=tenant.applications,
+            directory=settings.azure.tenant_id,
             alerts=tenant.alerts,
         ),
         opts,

@@ -1,7 +1,7 @@
 """What a stack file names but does not make: the emulated Azure needs it to stand before the first `up`.
 
-In Azure it belongs to others: the hub network, the resources on which tenants are granted roles, and the definition of
-the role that no program may change.
+In Azure it belongs to others: the hub network, the resources on which tenants are granted roles, the definition of the
+role that no program may change, and the app registrations as which tenants speak.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.plugins.azure_native.types import TABLE
+from stacks.naming import task_namespace
 from stacks.roles import VAULT_WRITER, VAULT_WRITER_MAY, definition_id
 from stacks.settings import Settings
 from stacks.tenant import Identity, Tenant
@@ -19,6 +20,7 @@ from stacks.tenant import Identity, Tenant
 _GROUP = re.compile(r"(/subscriptions/[^/]+/resourceGroups/[^/]+)(/.*)?", re.IGNORECASE)
 _STORAGE = re.compile(r"(.+/storageAccounts/[^/]+)(/blobServices/default/containers/[^/]+)?", re.IGNORECASE)
 _TAGS = {"managed-by": "others"}
+_AUDIENCE = "api://AzureADTokenExchange"
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,24 @@ def assumed(settings: Settings) -> Iterator[Assumed]:
         yield from _with_group(hub.virtual_network_id, location, "azure-native:network:VirtualNetwork", space)
     for scope in sorted(_granted(settings)):
         yield from _scope(scope, settings)
+
+
+def registrations(settings: Settings, issuer: str) -> Iterator[Assumed]:
+    """The federated applications of all tenants, each trusting the accounts `task` of those that name it.
+
+    `issuer` is the cluster's. Left out are those with a certificate, whose public half only their owner has, and those
+    of another Entra tenant, since there is one here.
+    """
+    subjects: dict[str, dict[str, None]] = {}
+    for slug, tenant in settings.tenants.items():
+        for each in tenant.applications.values():
+            here = (each.tenant_id or settings.azure.tenant_id).lower() == settings.azure.tenant_id.lower()
+            if here and each.certificate is None:
+                account = f"system:serviceaccount:{task_namespace(slug)}:task"
+                subjects.setdefault(each.client_id.lower(), {})[account] = None
+    for client_id, named in subjects.items():
+        credentials = [{"issuer": issuer, "subject": each, "audiences": [_AUDIENCE]} for each in named]
+        yield Assumed(f"/_sandbox/applications/{client_id}", "", {"federatedCredentials": credentials})
 
 
 def _secret_writer(subscription_id: str) -> Assumed:

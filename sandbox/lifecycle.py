@@ -95,6 +95,11 @@ class Sandbox:
         cluster = ChosenCluster(self.paths.cluster)
         return cluster if cluster.made else None
 
+    @property
+    def issuer(self) -> str:
+        """URL of the issuer of the cluster's service-account tokens."""
+        return (self.chosen or self.cluster()).issuer
+
     def choose_cluster(self, file: Path, context: str | None, report: Report | None = None) -> None:
         """Let the stack live in the cluster of a kubeconfig instead of one of the sandbox's own.
 

@@ -43,7 +43,7 @@ quota:
 # egress:
 #   - host: api.example.com
 #     port: 443
-# Further settings (processor, triggerer, grants, identities, alerts, secrets): docs/settings.md
+# Further settings (processor, triggerer, grants, identities, applications, alerts, secrets): docs/settings.md
 """
 
 

@@ -52,6 +52,7 @@ STAND_INS: Final[dict[str, Any]] = {
             "egress": {"*": {"port": 65535}},
             "grants": {"*": _GRANT},
             "identities": {"*": {"grants": {"*": _GRANT}}},
+            "applications": {"*": {"clientId": _GUID}},
             "alerts": {"channel": "email", "target": _MAIL},
         }
     },

@@ -55,7 +55,8 @@ def _rows(path: str, node: dict[str, Any], defaults: list[Any], *, required: boo
             needed = key in block.get("required", ())
             yield from _rows(f"{path}.{key}" if path else key, inner, given, required=needed)
     elif entry := _entry(block):
-        name = "[]" if block["type"] == "array" else ".<slug>" if path == "tenants" else ".<group>"
+        key = {"tenants": "slug", "tenants.<slug>.applications": "name"}.get(path, "group")
+        name = "[]" if block["type"] == "array" else f".<{key}>"
         yield from _rows(f"{path}{name}", entry, [None] * len(defaults), required=False)
     else:
         yield Row(path, _type(block), tuple(_default(value, required) for value in defaults), node["description"])

@@ -15,6 +15,7 @@ FOLDER_PATTERN = r"^[^/\s][^\s]*$"
 BRANCH_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$"
 SCOPE_PATTERN = r"^/subscriptions/[0-9a-fA-F-]{36}(/[^\s]+)?$"
 ALLOWED_IMAGE_PATTERN = r"^[a-z0-9][A-Za-z0-9._/:@*-]*$"
+CERTIFICATE_PATTERN = r"^[A-Za-z0-9_.]+(-[A-Za-z0-9_.]+)*$"
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN, min_length=3, max_length=20)]
 """Also the name of the tenant's Airflow team, bundle and pool, and the prefix of its DAG ids."""
@@ -102,6 +103,17 @@ class Identity(Model):
     """Roles of this identity."""
 
 
+class Application(Model):
+    """An app registration of somebody else, as which the tenant's tasks may speak; the stack does not make it."""
+
+    client_id: Guid
+    """Its application (client) id."""
+    tenant_id: Guid | None = None
+    """Entra tenant in which it is registered; without it, `azure.tenantId`."""
+    certificate: Annotated[str, StringConstraints(pattern=CERTIFICATE_PATTERN)] | None = None
+    """Id of the plain secret in the tenant's vault with its certificate and key; without it, it is federated."""
+
+
 class SecretsMode(StrEnum):
     """Where a tenant's secrets live."""
 
@@ -159,6 +171,8 @@ class Tenant(Model):
     """Roles of the tenant's own identity (account `task`)."""
     identities: dict[GroupName, Identity] = {}
     """DAG groups with an identity of their own (account `task-<group>`)."""
+    applications: dict[GroupName, Application] = {}
+    """App registrations which exist already and as which the tenant's tasks may speak, by the name that DAGs use."""
     allowed_images: tuple[Annotated[str, StringConstraints(pattern=ALLOWED_IMAGE_PATTERN)], ...] = ()
     """Images, beside the platform's, that the tenant's tasks may ask for; `*` only as a last part after a `/`."""
     alerts: Alerts | None = None

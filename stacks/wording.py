@@ -43,6 +43,7 @@ PATTERNS: Final[dict[str, str]] = {
     tenant.FOLDER_PATTERN: "a folder relative to the repository's root, without blanks",
     tenant.SCOPE_PATTERN: "an ARM id that begins with /subscriptions/<GUID>/",
     tenant.ALLOWED_IMAGE_PATTERN: "an image name such as contoso.azurecr.io/team/tool:1.4",
+    tenant.CERTIFICATE_PATTERN: "the id of a secret: letters, digits, dots, underscores, single hyphens between them",
     settings.REGION_PATTERN: "a region as Azure's command line names it, such as westeurope",
     settings.VIRTUAL_NETWORK_PATTERN: "the ARM id of a virtual network",
     settings.HOUR_PATTERN: "a full hour such as 02:00, in quotes",

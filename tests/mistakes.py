@@ -125,6 +125,14 @@ FILES: Final[Mapping[str, BrokenFile]] = {
         held="Airflow's parser",
         says=("the shared module is broken", "weather_shared.py"),
     ),
+    "early": BrokenFile(
+        what="a variable or connection that is looked up while the file is parsed",
+        text=dag_file("weather.early", before='from airflow.sdk import Variable\nVariable.get("trips_table")'),
+        effect="there is none: as a syntax error; a variable with a default has it, and the DAG is taken",
+        seen="the owner: import error, or a warning beside the DAG, with file, line and what to do",
+        held="the tenant's DAG processor has no vault and no grant on Airflow's own secrets",
+        says=("early.py:4, variable: 'trips_table'", "move it into a task"),
+    ),
     "many": BrokenFile(
         what="2,000 DAGs made by one file",
         text="from airflow.sdk import DAG\n\nfor number in range(2000):\n"

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 from cryptography import x509
@@ -71,12 +71,15 @@ def main() -> int:
 
 
 def picture(url: str, authority: Path, password: str) -> bytes:
-    """The page as PNG, after a sign-in where it asks for one. Raises TimeoutError for a page that does not settle."""
+    """The page as PNG, after a sign-in. Raises TimeoutError for a page that does not settle."""
     with _browser(_trusted(url, authority)) as tab:
-        tab.ask("Page.navigate", url=url)
-        tab.until("the page says something", lambda: bool(tab.value(_FORM) or tab.value(_TEXT)))
+        # A page of a plug-in does not lead to the sign-in, as Airflow's own do.
+        tab.ask("Page.navigate", url=urljoin(url, "/"))
+        tab.until("Airflow says something", lambda: bool(tab.value(_FORM) or tab.value(_TEXT)))
         if tab.value(_FORM):
             _sign_in(tab, password)
+        tab.settle()
+        tab.ask("Page.navigate", url=url)
         tab.settle()
         return base64.b64decode(tab.ask("Page.captureScreenshot", format="png")["data"])
 

@@ -1,4 +1,4 @@
-"""The side that is not ARM, under /_sandbox/: health, everything that stands, the log, faults, reset."""
+"""The side that is not ARM, under /_sandbox/: health, everything that stands, the log, faults, applications, reset."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from starlette.routing import Route
 from sandbox.arm.errors import ArmError
 from sandbox.arm.faults import Schedule, read_schedule
 from sandbox.arm.limits import Limits
+from sandbox.entra.applications import INVALID, UNKNOWN, read_application
 
 if TYPE_CHECKING:
     from sandbox.arm.service import Service
@@ -35,10 +36,27 @@ def admin_routes(service: Service, signed_in: Callable[[Request], None]) -> list
 
     async def faults(request: Request) -> Response:
         if request.method == "PUT":
-            service.set_schedule(read_schedule(_parsed(await request.body()), Limits()))
+            service.set_schedule(read_schedule(_parsed(await request.body(), "InvalidFault"), Limits()))
         if request.method == "DELETE":
             service.set_schedule(Schedule())
         return JSONResponse(service.schedule.show())
+
+    async def applications(_: Request) -> Response:
+        return JSONResponse(list(service.store.applications.values()))
+
+    async def application(request: Request) -> Response:
+        client_id = request.path_params["client_id"].lower()
+        if request.method == "DELETE":
+            service.store.drop_application(client_id)
+            service.store.commit()
+            return Response(status_code=204)
+        if request.method == "PUT":
+            given = _parsed(await request.body(), INVALID.code)
+            service.store.put_application(client_id, read_application(client_id, given))
+            service.store.commit()
+        if client_id not in service.store.applications:
+            raise UNKNOWN.error(client_id=client_id)
+        return JSONResponse(service.store.applications[client_id])
 
     async def reset(_: Request) -> Response:
         service.reset()
@@ -59,14 +77,14 @@ def admin_routes(service: Service, signed_in: Callable[[Request], None]) -> list
         Route("/_sandbox/resources", guarded(resources), methods=["GET"]),
         Route("/_sandbox/requests", guarded(requests), methods=["GET"]),
         Route("/_sandbox/faults", guarded(faults), methods=["GET", "PUT", "DELETE"]),
+        Route("/_sandbox/applications", guarded(applications), methods=["GET"]),
+        Route("/_sandbox/applications/{client_id}", guarded(application), methods=["GET", "PUT", "DELETE"]),
         Route("/_sandbox/reset", guarded(reset), methods=["POST"]),
     ]
 
 
-def _parsed(raw: bytes) -> Any:
+def _parsed(raw: bytes, code: str) -> Any:
     try:
         return json.loads(raw)
     except ValueError as error:
-        raise ArmError(
-            400, "InvalidFault", f"$: the schedule is no JSON ({error}). Correct it and send it again."
-        ) from error
+        raise ArmError(400, code, f"$: the body is no JSON ({error}). Correct it and send it again.") from error

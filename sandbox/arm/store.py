@@ -11,11 +11,14 @@ from typing import Any
 
 from sandbox.arm.resource import Operation, Resource
 
-TABLES = ("resources", "operations", "tombstones")
+TABLES = ("resources", "operations", "tombstones", "applications")
 
 
 class Store:
-    """Resources, operations, soft-deleted names: read from memory, written to both, durable from `commit` on."""
+    """Resources, operations, soft-deleted names, app registrations: read from memory, written to both.
+
+    Durable from `commit` on.
+    """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -34,6 +37,7 @@ class Store:
         self.operations: dict[str, Operation] = {}
         self.active: dict[str, Operation] = {}
         self.tombstones: dict[str, dict[str, Any]] = {}
+        self.applications: dict[str, dict[str, Any]] = {}
         self._children: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._types: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._holders: defaultdict[str, dict[str, None]] = defaultdict(dict)
@@ -46,6 +50,8 @@ class Store:
             self._track(operation)
         for key, doc in self._db.execute("SELECT key, doc FROM tombstones ORDER BY rowid"):
             self.tombstones[key] = json.loads(doc)
+        for key, doc in self._db.execute("SELECT key, doc FROM applications ORDER BY rowid"):
+            self.applications[key] = json.loads(doc)
 
     def _index(self, resource: Resource) -> None:
         self.resources[resource.key] = resource
@@ -111,6 +117,14 @@ class Store:
     def drop_tombstone(self, key: str) -> None:
         self.tombstones.pop(key, None)
         self._db.execute("DELETE FROM tombstones WHERE key = ?", (key,))
+
+    def put_application(self, key: str, application: dict[str, Any]) -> None:
+        self.applications[key] = application
+        self._write("applications", key, json.dumps(application))
+
+    def drop_application(self, key: str) -> None:
+        self.applications.pop(key, None)
+        self._db.execute("DELETE FROM applications WHERE key = ?", (key,))
 
     def children(self, key: str) -> list[Resource]:
         """What stands directly below `key`, extension resources included."""

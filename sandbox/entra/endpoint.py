@@ -1,6 +1,6 @@
 """Entra's side that workloads speak to: the token endpoint, and what says where it is and which key it signs with.
 
-Client credentials with a federated assertion only: no users, no secrets, no certificates.
+Client credentials with an assertion only, a federated one or one signed by a certificate: no users, no secrets.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from starlette.routing import Route
 from sandbox.arm.app import after, before
 from sandbox.arm.errors import ArmError
 from sandbox.arm.service import Service
-from sandbox.entra.federation import TrustedIssuer, identity_of, trust
+from sandbox.entra.certificates import signed_by_certificate, verify
+from sandbox.entra.clients import client_of
+from sandbox.entra.federation import TrustedIssuer, trust
 from sandbox.entra.refusals import (
     CLIENT_UNKNOWN,
     GRANT_UNKNOWN,
@@ -45,12 +47,13 @@ _LONG_LIVED_SECONDS: Final = 7200
 
 
 def entra_app(service: Service, authority: TokenAuthority, trusted: TrustedIssuer) -> Starlette:
-    """The endpoints over the identities in the emulated ARM's store."""
+    """The endpoints over the identities and applications in the emulated ARM's store."""
     face = _Face(service, authority, trusted)
     return Starlette(
         routes=[
             Route("/{tenant}/oauth2/v2.0/token", face.logged(face.token), methods=["POST"]),
             Route("/{tenant}/v2.0/.well-known/openid-configuration", face.logged(face.configuration), methods=["GET"]),
+            Route("/common/discovery/instance", face.logged(face.instance), methods=["GET"]),
             Route("/{tenant}/discovery/v2.0/keys", face.logged(face.keys), methods=["GET"]),
         ]
     )
@@ -116,18 +119,21 @@ class _Face:
             raise GRANT_UNKNOWN.because(grant_type=form["grant_type"])
         if form.get("client_assertion_type") != _JWT_BEARER or not form.get("client_assertion"):
             raise NO_SECRETS.because()
-        world, client = self._service.world, form["client_id"]
-        identity = identity_of(world, client)
-        if identity is None:
-            raise CLIENT_UNKNOWN.because(client=client, tenant=tenant)
-        trust(world, identity, form["client_assertion"], self._trusted)
+        world, assertion = self._service.world, form["client_assertion"]
+        client = client_of(world, form["client_id"])
+        if client is None:
+            raise CLIENT_UNKNOWN.because(client=form["client_id"], tenant=tenant)
+        if signed_by_certificate(client, assertion):
+            verify(client, assertion, (f"{_base(tenant)}/oauth2/v2.0/token", f"{_base(tenant)}/v2.0", issuer(tenant)))
+        else:
+            trust(client, assertion, self._trusted)
         resource = request.state.resource = self._resource(form["scope"], tenant)
         shape = self._service.schedule.tokens
         lifetime = timedelta(seconds=shape.lifetime_seconds)
         token = self._authority.issue(
             tenant_id=world.settings.tenant_id,
-            object_id=identity.properties["principalId"],
-            client_id=identity.properties["clientId"],
+            object_id=client.object_id,
+            client_id=client.client_id,
             audience=resource,
             lifetime=lifetime,
             extra_bytes=int(shape.extra_bytes),
@@ -153,7 +159,7 @@ class _Face:
     async def configuration(self, request: Request) -> Response:
         tenant = request.path_params["tenant"]
         self._know(tenant)
-        base = f"https://{AUTHORITY_HOST}/{tenant}"
+        base = _base(tenant)
         return JSONResponse(
             {
                 "issuer": issuer(tenant),
@@ -167,6 +173,16 @@ class _Face:
             }
         )
 
+    async def instance(self, _: Request) -> Response:
+        """Which hosts are one cloud: a library asks before it reports why a certificate was refused.
+
+        Entra's other hosts are left out: they do not resolve here.
+        """
+        tenant = self._service.world.settings.tenant_id
+        hosts = {"preferred_network": AUTHORITY_HOST, "preferred_cache": AUTHORITY_HOST, "aliases": [AUTHORITY_HOST]}
+        where = f"{_base(tenant)}/v2.0/.well-known/openid-configuration"
+        return JSONResponse({"tenant_discovery_endpoint": where, "api-version": "1.1", "metadata": [hosts]})
+
     async def keys(self, request: Request) -> Response:
         self._know(request.path_params["tenant"])
         return JSONResponse(self._authority.keys)
@@ -174,6 +190,10 @@ class _Face:
     def _know(self, tenant: str) -> None:
         if tenant.lower() != self._service.world.settings.tenant_id.lower():
             raise TENANT_UNKNOWN.because(tenant=tenant)
+
+
+def _base(tenant: str) -> str:
+    return f"https://{AUTHORITY_HOST}/{tenant}"
 
 
 def _correlation(request: Request) -> str:

@@ -1,7 +1,8 @@
-"""Workload identity federation: which identity a service account's token may speak for."""
+"""Workload identity federation: which client a service account's token may speak for."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,17 +10,17 @@ from typing import Any
 
 import jwt
 
-from sandbox.arm.resource import Resource
-from sandbox.arm.types.managedidentity import FEDERATED_CREDENTIAL, USER_ASSIGNED_IDENTITY
-from sandbox.arm.world import World
+from sandbox.entra.clients import Client
 from sandbox.entra.refusals import (
     ASSERTION_EXPIRED,
     ASSERTION_UNREADABLE,
     AUDIENCE_UNKNOWN,
+    CREDENTIALS_MISSING,
     ISSUER_UNKNOWN,
     ISSUER_UNREACHABLE,
     SIGNATURE_WRONG,
     SUBJECT_UNKNOWN,
+    EntraError,
 )
 
 _ALGORITHMS = ["RS256"]
@@ -36,29 +37,19 @@ class TrustedIssuer:
     keys: Path
 
 
-def identity_of(world: World, client_id: str) -> Resource | None:
-    """The user-assigned identity with that client id."""
-    return next(
-        (
-            found
-            for found in world.of_type(USER_ASSIGNED_IDENTITY.type)
-            if found.properties["clientId"].lower() == client_id.lower()
-        ),
-        None,
-    )
-
-
-def trust(world: World, identity: Resource, assertion: str, issuer: TrustedIssuer) -> str:
-    """The subject of the assertion if a federated credential of `identity` matches it. Raises EntraError.
+def trust(client: Client, assertion: str, issuer: TrustedIssuer) -> None:
+    """Whether a federated credential of `client` matches the assertion. Raises EntraError where none does.
 
     In Entra's order: first what the assertion says of itself, then whether it is true.
     """
     try:
         said = jwt.decode(assertion, options={"verify_signature": False})
-        presented_issuer, subject, audiences = said["iss"], said["sub"], _list(said["aud"])
+        presented_issuer, subject, audiences = said["iss"], said["sub"], audiences_of(said)
     except (jwt.PyJWTError, KeyError) as error:
         raise ASSERTION_UNREADABLE.because() from error
-    _match(world.children(identity.key, FEDERATED_CREDENTIAL.type), presented_issuer, subject, audiences)
+    if not client.federated_credentials:
+        raise CREDENTIALS_MISSING.because(client=client.client_id)
+    _match(client.federated_credentials, presented_issuer, subject, audiences)
     if presented_issuer != issuer.url or not issuer.keys.exists():
         raise ISSUER_UNREACHABLE.because(issuer=presented_issuer)
     try:
@@ -69,28 +60,34 @@ def trust(world: World, identity: Resource, assertion: str, issuer: TrustedIssue
             options={"require": ["exp"], "verify_aud": False},
         )
     except (jwt.ExpiredSignatureError, jwt.ImmatureSignatureError) as error:
-        raise ASSERTION_EXPIRED.because(
-            now=_time(datetime.now(UTC).timestamp()), start=_time(said.get("nbf", 0)), end=_time(said["exp"])
-        ) from error
+        raise out_of_time(said) from error
     except jwt.PyJWTError as error:
         raise SIGNATURE_WRONG.because() from error
-    return str(subject)
 
 
-def _match(credentials: list[Resource], issuer: str, subject: str, audiences: list[str]) -> None:
+def _match(credentials: Sequence[Mapping[str, Any]], issuer: str, subject: str, audiences: list[str]) -> None:
     """Issuer, then subject, then audience: the first that no credential has is what Entra names."""
-    of_issuer = [found.properties for found in credentials if found.properties["issuer"] == issuer]
+    of_issuer = [found for found in credentials if found["issuer"] == issuer]
     if not of_issuer:
         raise ISSUER_UNKNOWN.because(issuer=issuer)
-    of_subject = [properties for properties in of_issuer if properties["subject"] == subject]
+    of_subject = [found for found in of_issuer if found["subject"] == subject]
     if not of_subject:
         raise SUBJECT_UNKNOWN.because(subject=subject)
-    if not any(set(properties["audiences"]) & set(audiences) for properties in of_subject):
+    if not any(set(found["audiences"]) & set(audiences) for found in of_subject):
         raise AUDIENCE_UNKNOWN.because(audience=", ".join(audiences))
 
 
-def _list(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
+def audiences_of(said: Mapping[str, Any]) -> list[str]:
+    """The claim, which may be one text or a list. Raises KeyError."""
+    value = said["aud"]
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+
+
+def out_of_time(said: Mapping[str, Any]) -> EntraError:
+    """The refusal of an assertion whose time is over, or has not come."""
+    return ASSERTION_EXPIRED.because(
+        now=_time(datetime.now(UTC).timestamp()), start=_time(said.get("nbf", 0)), end=_time(said["exp"])
+    )
 
 
 def _time(seconds: float) -> str:

@@ -1,6 +1,7 @@
 """How Entra says no: its codes, their OAuth 2.0 error, their text.
 
-Source: Microsoft Entra authentication and authorization error codes (AADSTS).
+Source: Microsoft Entra authentication and authorization error codes (AADSTS), and for 70025, 700023 and 700027 the
+messages in public reports of them. Without a confirmed source: the text of 700021.
 """
 
 from __future__ import annotations
@@ -77,6 +78,9 @@ CLIENT_UNKNOWN = Refusal(
     "You may have sent your authentication request to the wrong tenant.",
 )
 ASSERTION_UNREADABLE = Refusal(50027, 400, "invalid_request", "JWT token is invalid or malformed.")
+CREDENTIALS_MISSING = Refusal(
+    70025, 401, "invalid_client", "The client '{client}' has no configured federated identity credentials."
+)
 ISSUER_UNKNOWN = Refusal(
     700211,
     401,
@@ -110,6 +114,36 @@ ASSERTION_EXPIRED = Refusal(
     "Client assertion is not within its valid time range. Current time: {now}, assertion valid from {start}, expiry "
     "time of assertion {end}. Review the documentation at "
     "https://learn.microsoft.com/entra/identity-platform/certificate-credentials .",
+)
+_KEYS = (
+    "Thumbprint of key used by client: '{thumbprint}', Please visit the Azure Portal, Graph Explorer or directly use "
+    "MS Graph to see configured keys for app Id '{client}'.]"
+)
+CERTIFICATE_UNKNOWN = Refusal(
+    700027,
+    401,
+    "invalid_client",
+    "The certificate with identifier used to sign the client assertion is not registered on application. [Reason - "
+    f"The key was not found., {_KEYS}",
+)
+CERTIFICATE_EXPIRED = Refusal(
+    700027,
+    401,
+    "invalid_client",
+    f"Client assertion contains an invalid signature. [Reason - The key used is expired., {_KEYS}",
+)
+CERTIFICATE_SIGNATURE_WRONG = Refusal(
+    700027,
+    401,
+    "invalid_client",
+    "Client assertion contains an invalid signature. [Reason - The provided signature value did not match the expected "
+    f"signature value., {_KEYS}",
+)
+CERTIFICATE_CLIENT_WRONG = Refusal(
+    700021, 401, "invalid_client", "Client assertion application identifier doesn't match 'client_id' parameter."
+)
+CERTIFICATE_AUDIENCE_WRONG = Refusal(
+    700023, 401, "invalid_client", "Client assertion audience claim does not match Realm issuer."
 )
 SCOPE_WRONG = Refusal(
     1002012,

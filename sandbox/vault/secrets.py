@@ -80,7 +80,12 @@ def set_value(question: Question) -> dict[str, Any]:
     given = question.body
     if not isinstance(given, dict) or not isinstance(given.get("value"), str):
         raise BAD_PARAMETER.error(name="value")
-    if len(given["value"].encode()) > LARGEST:
+    try:
+        size = len(given["value"].encode())
+    except UnicodeEncodeError:
+        # Half of a pair of surrogates, which JSON can name and no encoding has.
+        raise BAD_PARAMETER.error(name="value") from None
+    if size > LARGEST:
         raise BAD_PARAMETER.error(name="value")
     properties = {key: given[key] for key in ("value", "contentType", "attributes") if given.get(key) is not None}
     body = {"properties": properties, **({"tags": given["tags"]} if given.get("tags") else {})}

@@ -193,6 +193,31 @@ class RunningPlatform:
         content = self.airflow.call("GET", path, query={"full_content": "true"})["content"]
         return "\n".join(event if isinstance(event, str) else str(event.get("event")) for event in content)
 
+    def returned(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
+        """What the task, or one mapped instance of it, returned."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        return self.airflow.call("GET", path, query={"map_index": map_index})["value"]
+
+    def log_with(self, dag_id: str, run_id: str, task_id: str, text: str) -> str:
+        """The log of the first attempt once that stands in it: it is sent to its storage after the task has ended.
+
+        Whole events: the reason of a failure stands beside its text.
+        """
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/1"
+
+        def look() -> str | None:
+            log = json.dumps(self.airflow.call("GET", path, query={"full_content": "true"})["content"])
+            return log if text in log else None
+
+        return self.until(look, f"{dag_id} {run_id} {task_id} says {text!r}")
+
+    def set_secret(self, team: str, kind: str, secret_id: str, value: str) -> None:
+        """As a person does, by `ariel secrets set`."""
+        options = ("--tenant", team, "--env", STACK)
+        done = self.workbench.ariel("secrets", "set", kind, secret_id, *options, input=value)
+        assert done.returncode == 0, done.stderr
+        assert value not in done.stdout + done.stderr
+
     def until(self, look: Callable[[], T | None], what: str, seconds: float = LONG) -> T:
         """The first answer that is true. Fails the test where none comes."""
         deadline = time.monotonic() + seconds

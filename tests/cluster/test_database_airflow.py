@@ -13,6 +13,7 @@ from airflow.models.trigger import Trigger
 from ariel_runtime.database.access import OWNER, RUNTIME
 from sqlalchemy.orm import Session
 
+from components.dag_processor import SECRETS_BACKEND
 from tests.cluster.metadata_bed import Bed, bed, processor, triggerer
 
 PATIENCE = 90.0
@@ -52,6 +53,13 @@ CHANGED = (
     .replace("inlets=[station]", "inlets=[arrival]")
     .replace('schedule=AssetAlias("alias")', "schedule=None")
 )
+EARLY = {
+    "warned": 'Variable.get("trips_table", default="trips")',
+    "variable": 'Variable.get("of-nobody")',
+    "connection": 'Connection.get("of-nobody")',
+}
+"""File -> what it looks up while it is parsed."""
+MENDED = 'with DAG("weather.early"): ...\n'
 STEALING = 'from airflow.sdk import DAG\nwith DAG("mobility.routes", schedule=None): ...\n'
 BYPASSING = f"from airflow import settings\nsettings.dag_policy = lambda dag: None\n{STEALING}"
 BROKEN = "import airflow.sdk.DAG_that_is_not\n"
@@ -78,12 +86,13 @@ def settings(folder: Path) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
+        "AIRFLOW__WORKERS__SECRETS_BACKEND": SECRETS_BACKEND,
     }
 
 
 def parse(stage: Bed, folder: Path) -> str:
     """The output of a DAG processor that parses every file once and ends."""
-    command = ("airflow", "dag-processor", "--bundle-name", "weather", "--num-runs", "1")
+    command = ("ariel_runtime.dag_processor", "--bundle-name", "weather", "--num-runs", "1")
     done = stage.run(processor("weather"), *command, **settings(folder))
     return done.stdout
 
@@ -124,6 +133,27 @@ def test_a_dag_processor_parses_changes_and_forgets_with_its_grants(stage: Bed, 
     assert stage.sql(RUNTIME, "SELECT name FROM dag_tag") == [("three",)], second
     assert stage.sql(RUNTIME, "SELECT extra->>'version' FROM asset WHERE name = 'station'") == [("2",)]
     assert stage.sql(RUNTIME, "SELECT count(*) FROM import_error") == [(0,)]
+
+
+def test_a_variable_read_while_parsing_is_a_warning_until_the_file_is_mended(stage: Bed, tmp_path: Path) -> None:
+    """The database is not asked, which would refuse it: each time, the tenant's parsing would stand for seconds."""
+    for name, call in EARLY.items():
+        (tmp_path / f"{name}.py").write_text(f"from airflow.sdk import DAG, Connection, Variable\n{call}\n{MENDED}")
+    first = parse(stage, tmp_path)
+    assert "API server error" not in first
+    warnings = dict(stage.sql(RUNTIME, "SELECT warning_type, message FROM dag_warning WHERE dag_id = 'weather.early'"))
+    assert list(warnings) == ["runtime varying value"], first
+    assert warnings["runtime varying value"].startswith("warned.py:2, variable: 'trips_table'\n")
+    errors = dict(stage.sql(RUNTIME, "SELECT filename, stacktrace FROM import_error"))
+    assert set(errors) == {"variable.py", "connection.py"}
+    for kind in ("variable", "connection"):
+        assert f"\n{kind}.py:2, {kind}: 'of-nobody'\n" in errors[f"{kind}.py"]
+
+    for name in EARLY:
+        (tmp_path / f"{name}.py").write_text(f"from airflow.sdk import DAG\n{MENDED if name == 'warned' else ''}")
+    second = parse(stage, tmp_path)
+    assert stage.sql(RUNTIME, "SELECT FROM dag_warning WHERE dag_id = 'weather.early'") == [], second
+    assert stage.sql(RUNTIME, "SELECT FROM import_error") == []
 
 
 def test_a_dag_of_a_foreign_id_is_an_import_error(stage: Bed, tmp_path: Path) -> None:

@@ -144,7 +144,9 @@ def ingress(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def platform(ingress: IngressServer, kubeconfig: Path) -> Platform:
-    made = Platform(HOST, ingress.port, ingress.authority, lambda: administrator_password(kubeconfig, "airflow"))
+    made = Platform.in_sandbox(
+        HOST, ingress.port, ingress.authority, lambda: administrator_password(kubeconfig, "airflow")
+    )
     deadline = time.monotonic() + 10
     while not made.components()["airflow api-server"] and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -181,14 +183,14 @@ def test_a_dag_that_nobody_parses_is_waited_for_only_so_long(platform: Platform)
 
 
 def test_a_wrong_password_is_refused_and_not_repeated(ingress: IngressServer) -> None:
-    wrong = Platform(HOST, ingress.port, ingress.authority, lambda: "hunter22")
+    wrong = Platform.in_sandbox(HOST, ingress.port, ingress.authority, lambda: "hunter22")
     with pytest.raises(PlatformError, match="401") as caught:
         wrong.last_runs(["weather"])
     assert "hunter22" not in str(caught.value)
 
 
 def test_an_airflow_that_is_away_is_told_by_its_components(ingress: IngressServer) -> None:
-    elsewhere = Platform("other.localhost", ingress.port, ingress.authority, lambda: "")
+    elsewhere = Platform.in_sandbox("other.localhost", ingress.port, ingress.authority, lambda: "")
     assert elsewhere.components() == {"airflow api-server": False}
 
 

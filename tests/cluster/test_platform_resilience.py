@@ -167,10 +167,7 @@ def values(platform: RunningPlatform, dag_id: str, run: str, task: str) -> list[
         query={"xcom_key": "return_value", "limit": 1000},
     )
     entries = [each for each in answer["xcom_entries"] if each["task_id"] == task]
-    path = f"/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value"
-    return [
-        str(platform.airflow.call("GET", path, query={"map_index": each["map_index"]})["value"]) for each in entries
-    ]
+    return [str(platform.returned(dag_id, run, task, each["map_index"])) for each in entries]
 
 
 def starts(platform: RunningPlatform, dag_id: str, run: str) -> dict[int, int]:
@@ -239,7 +236,7 @@ def test_pods_survive_a_killed_kubernetes_api(platform: RunningPlatform) -> None
 def test_a_killed_dag_processor_comes_back(platform: RunningPlatform) -> None:
     selector = "app.kubernetes.io/name=dag-processor"
     pod = platform.until(lambda: one_ready(platform, "parse-weather", selector), "it is ready")
-    os.kill(main_process(pod, "airflow dag-processor"), signal.SIGKILL)
+    os.kill(main_process(pod, "ariel_runtime.dag_processor"), signal.SIGKILL)
     restarted(platform, pod, selector)
 
 

@@ -101,12 +101,6 @@ def vault_fails(platform: RunningPlatform) -> Iterator[Callable[[Mapping[str, An
     platform.workbench.arm(method="DELETE", path="faults")
 
 
-def set_secret(platform: RunningPlatform, team: str, kind: str, secret_id: str, value: str) -> None:
-    done = platform.workbench.ariel("secrets", "set", kind, secret_id, "--tenant", team, "--env", STACK, input=value)
-    assert done.returncode == 0, done.stderr
-    assert value not in done.stdout + done.stderr
-
-
 def listed(platform: RunningPlatform, team: str) -> dict[str, Any]:
     done = platform.workbench.ariel("secrets", "list", "--tenant", team, "--env", STACK, "--json")
     assert done.returncode == 0, done.stderr
@@ -124,37 +118,24 @@ def asked_of_vaults(platform: RunningPlatform, since: int) -> list[tuple[str, st
     ]
 
 
-def result(platform: RunningPlatform, dag_id: str, run: str, task: str) -> Any:
-    path = f"/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value"
-    return platform.airflow.call("GET", path)["value"]
-
-
 def log_with(platform: RunningPlatform, dag_id: str, run: str, task: str, text: str) -> str:
-    """The task's log once that stands in it: it is sent to its storage after the task has ended. It shows no secret."""
-
-    path = f"/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task}/logs/1"
-
-    def look() -> str | None:
-        # Whole events: the reason of a failure stands beside its text.
-        log = json.dumps(platform.airflow.call("GET", path, query={"full_content": "true"})["content"])
-        return log if text in log else None
-
-    log = platform.until(look, f"{dag_id} {run} {task} says {text!r}")
+    """The task's log once that stands in it. It shows no secret."""
+    log = platform.log_with(dag_id, run, task, text)
     assert VALUE not in log
     return log
 
 
 def test_a_team_sets_its_first_secrets_and_its_next_task_uses_them(platform: RunningPlatform) -> None:
     ids = {"connection": "proof.warehouse_db", "variable": "Proof_City", "secret": "proof.token"}
-    set_secret(platform, "weather", "connection", ids["connection"], f"postgres://ada:{VALUE}@db.example.org/x")
-    set_secret(platform, "weather", "variable", ids["variable"], "Hamburg")
-    set_secret(platform, "weather", "secret", ids["secret"], VALUE)
+    platform.set_secret("weather", "connection", ids["connection"], f"postgres://ada:{VALUE}@db.example.org/x")
+    platform.set_secret("weather", "variable", ids["variable"], "Hamburg")
+    platform.set_secret("weather", "secret", ids["secret"], VALUE)
     assert {each["kind"]: each["id"] for each in listed(platform, "weather")["secrets"]}.items() >= ids.items()
 
     since = len(platform.workbench.arm(path="requests"))
     run = platform.start_run("weather.secrets", ids)
     assert platform.ended("weather.secrets", run) == "success"
-    found = result(platform, "weather.secrets", run, "uses")
+    found = platform.returned("weather.secrets", run, "uses")
     assert found == {
         "host": "db.example.org",
         "city": "Hamburg",
@@ -168,21 +149,21 @@ def test_a_team_sets_its_first_secrets_and_its_next_task_uses_them(platform: Run
     given = [path for _, path, status in asked_of_vaults(platform, since) if status == 200]
     assert len(given) == 3, "a secret was read more than once"
 
-    set_secret(platform, "weather", "variable", ids["variable"], "Bremen")
+    platform.set_secret("weather", "variable", ids["variable"], "Bremen")
     run = platform.start_run("weather.secrets", ids)
     assert platform.ended("weather.secrets", run) == "success"
-    assert result(platform, "weather.secrets", run, "uses")["city"] == "Bremen"
+    assert platform.returned("weather.secrets", run, "uses")["city"] == "Bremen"
 
 
 def test_a_line_in_the_repository_serves_the_next_task(platform: RunningPlatform) -> None:
     ids = {"connection": "proof.drive", "variable": "proof_place", "secret": "proof.token"}
-    set_secret(platform, "weather", "secret", ids["secret"], VALUE)
+    platform.set_secret("weather", "secret", ids["secret"], VALUE)
 
     def used() -> dict[str, Any]:
         run = platform.start_run("weather.secrets", ids)
         assert platform.ended("weather.secrets", run) == "success"
         log_with(platform, "weather.secrets", run, "uses", "the password is ***")
-        return dict(result(platform, "weather.secrets", run, "uses"))
+        return dict(platform.returned("weather.secrets", run, "uses"))
 
     assert (used()["host"], used()["city"]) == ("drive-1", "here")
     text = FILES["connections.yaml"].replace("drive-1", "drive-2")
@@ -216,15 +197,45 @@ def test_what_is_missing_is_told_before_it_is_merged(platform: RunningPlatform) 
         assert status == 1
         missing = findings["proof_missing"]
         assert (missing["state"], missing["file"], missing["line"]) == ("missing", "dags/not_merged_yet.py", 6)
-        set_secret(platform, "weather", "variable", "proof_missing", "now it is there")
+        platform.set_secret("weather", "variable", "proof_missing", "now it is there")
         status, findings = checked()
         assert (status, findings["proof_missing"]["state"]) == (0, "there"), findings
     finally:
         file.unlink()
 
 
+def test_the_page_says_who_names_a_connection_and_tests_it_as_the_team(platform: RunningPlatform) -> None:
+    connections = {
+        "proof.answers": "http://airflow-api-server.airflow.svc.cluster.local:8080",
+        "proof.silent": "http://airflow-api-server.airflow.svc.cluster.local:1",
+    }
+    for conn_id, uri in connections.items():
+        platform.set_secret("weather", "connection", conn_id, uri.replace("//", f"//ada:{VALUE}@"))
+        platform.until(lambda: platform.dag("weather.connections").get("is_stale") is False, "the DAG is parsed")
+        answer = platform.airflow.answer("POST", "/ariel/secrets/weather/runs", query={"connection": conn_id})
+        assert (answer.status_code, answer.headers["location"]) == (303, "../?team=weather")
+        platform.until(
+            lambda: "It is being read now" not in page(platform, "weather"), "the run of the team's DAG ends"
+        )
+
+    text = page(platform, "weather")
+    lines = {conn_id: next(line for line in text.split("<tr>") if f"<td>{conn_id}<" in line) for conn_id in connections}
+    assert ">reached<" in lines["proof.answers"], lines
+    assert ">failed<" in lines["proof.silent"], lines
+    for line in lines.values():
+        assert "<td>http<" in line
+        assert "airflow-api-server.airflow.svc.cluster.local" in line
+    assert f"{FILE}:11 names a connection that only a run would tell" in text, "the report of the repository"
+    assert VALUE not in text
+    assert "weather" not in page(platform, "mobility").split("</nav>")[1], "a team's part shows nothing of another's"
+
+
+def page(platform: RunningPlatform, team: str) -> str:
+    return platform.airflow.answer("GET", "/ariel/secrets/", query={"team": team}).text
+
+
 def test_another_teams_task_and_the_api_server_itself_cannot_read_it(platform: RunningPlatform) -> None:
-    set_secret(platform, "weather", "variable", "closed", VALUE)
+    platform.set_secret("weather", "variable", "closed", VALUE)
     vault = listed(platform, "weather")["vault"]
     for team, ends in (("weather", "success"), ("mobility", "failed")):
         run = platform.start_run(f"{team}.secrets.direct", {"vault": vault, "name": "airflow-variables-closed"})
@@ -284,4 +295,4 @@ def test_where_the_vault_has_none_the_environment_is_asked_next(platform: Runnin
     dag_id = "weather.secrets.variable"
     run = platform.start_run(dag_id, {"variable": "somewhere_else"})
     assert platform.ended(dag_id, run) == "success"
-    assert result(platform, dag_id, run, "looks_up") == "of the environment"
+    assert platform.returned(dag_id, run, "looks_up") == "of the environment"

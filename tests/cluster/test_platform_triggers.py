@@ -85,9 +85,7 @@ def test_a_deferred_sensor_outlives_its_triggerer(platform: RunningPlatform) -> 
         platform.kubectl("delete", "pod", "--namespace", "parse-weather", first, "--grace-period=0", "--force")
         assert platform.ended("weather.moves", run) == "success"
         (second,) = triggerers(platform)
-        fired_in = platform.airflow.call(
-            "GET", f"/api/v2/dags/weather.moves/dagRuns/{run}/taskInstances/wait/xcomEntries/return_value"
-        )["value"]
+        fired_in = platform.returned("weather.moves", run, "wait")
         assert second in fired_in
         assert first not in fired_in
     finally:

@@ -39,10 +39,8 @@ def test_a_run_of_each_tenant_succeeds_in_its_own_namespace_under_its_own_accoun
     assert {pod["spec"]["serviceAccountName"] for pod in seen} == {"task"}
     assert platform.ended(f"{slug}.where", run) == "success"
     accounts = {each["metadata"]["name"]: each["metadata"] for each in platform.get("serviceaccounts", f"tasks-{slug}")}
-    answer = platform.airflow.call(
-        "GET", f"/api/v2/dags/{slug}.where/dagRuns/{run}/taskInstances/say/xcomEntries/return_value"
-    )
-    assert accounts["task"]["annotations"]["azure.workload.identity/client-id"] in str(answer["value"])
+    said = str(platform.returned(f"{slug}.where", run, "say"))
+    assert accounts["task"]["annotations"]["azure.workload.identity/client-id"] in said
 
 
 @pytest.mark.parametrize("slug", ["weather", "mobility"])

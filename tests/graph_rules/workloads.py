@@ -26,6 +26,7 @@ API_TOKEN_HOLDERS: Final = {
 NO_CREDENTIALS: Final = {
     "AIRFLOW__SECRETS__BACKEND": "a class",
     "AIRFLOW__SECRETS__BACKEND_KWARGS": "the address of the tenant's vault, reached by identity",
+    "AIRFLOW__WORKERS__SECRETS_BACKEND": "a class",
 }
 """Variable whose name looks like a credential -> what it is."""
 _PROBE_SECONDS: Final = 10

@@ -104,6 +104,14 @@ def test_a_changed_quota_touches_the_quota_and_the_registry_only() -> None:
     assert touched == {"ResourceQuota weather-namespaces", "ConfigMap weather-registry"}, lines
 
 
+def test_a_new_application_touches_the_registry_and_the_triggerer_of_its_tenant_only() -> None:
+    raw = recordings.raw_settings("local")
+    raw["tenants"]["weather"]["applications"] = {"partner": {"clientId": "66666666-6666-4666-8666-66666666660a"}}
+    lines = changes_to_what_was_there(recordings.graph_of("local"), recordings.record_settings("local", raw))
+    touched = {line.split(": ")[0].rpartition(":")[2] for line in lines}
+    assert touched == {"Deployment weather-triggerer", "ConfigMap weather-registry"}, lines
+
+
 HOSTILE: dict[str, dict[str, Any]] = {
     "a group named like a purpose of the other tenant": {
         "abc": recordings.tenant(identities={"triggerer": {}}),

@@ -15,11 +15,13 @@ from ariel_runtime.secrets.names import Kind
 
 GROUP: Final = "group"
 """Of connections, in the team's connections.yaml."""
+APPLICATION: Final = "application"
+"""An app registration in the tenant's block of the stack file."""
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Named:
-    """`kind` is a Kind or GROUP. An optional one has a default where it is asked for."""
+    """`kind` is a Kind, GROUP or APPLICATION. An optional one has a default where it is asked for."""
 
     file: str
     line: int
@@ -45,6 +47,7 @@ _CALLS: Final = {
     "BaseHook.get_connection": (str(Kind.CONNECTION), "conn_id"),
     "secrets.get": (str(Kind.SECRET), "name"),
     "secrets.group": (GROUP, "name"),
+    "identity.application": (APPLICATION, "name"),
 }
 """Last two parts of what is called -> kind of its first argument, and that argument's name."""
 _SOURCES: Final = ("airflow.", "ariel_runtime.")

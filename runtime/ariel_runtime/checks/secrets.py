@@ -1,7 +1,8 @@
 """`python -m ariel_runtime.checks.secrets REPOSITORY DAGS < INVENTORY`: whether what the DAGs name is there.
 
 INVENTORY is what an environment has, as JSON, names only:
-    {"environment": "dev", "vault": [{"kind", "id", "usable"}], "database": [{"kind", "id"}]}
+    {"environment": "dev", "vault": [{"kind", "id", "usable"}], "database": [{"kind", "id"}],
+     "applications": {name: id of the secret that is its certificate, or null}}
 Prints one JSON document: {"findings": [{file, line, kind, id, state, reason}]}, states as in `State`. DAG files are the
 author's code: run this in a process that may be lost. It guards against accidents, not against malice.
 """
@@ -13,12 +14,12 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from ariel_runtime.checks.named_in_source import GROUP
+from ariel_runtime.checks.named_in_source import APPLICATION, GROUP
 from ariel_runtime.checks.needs import Document, needs
 from ariel_runtime.refusal import RefusedError
 from ariel_runtime.secrets.names import PLATFORM_CONNECTIONS, Kind
@@ -54,12 +55,18 @@ class Inventory:
     vault: Mapping[tuple[str, str], bool]
     """Whether the secret can be used: it is neither disabled nor expired."""
     files: RepositoryFiles
+    environment: Set[tuple[str, str]] = frozenset()
+    """What the pod of a task is given beside the platform's connections; nobody outside knows it."""
     database: Set[tuple[str, str]]
+    applications: Mapping[str, str | None] = field(default_factory=dict)
+    """Of the tenant -> id of the secret that is its certificate; None where it is federated."""
 
     def judge(self, kind: str, name: str) -> Iterator[tuple[str, str, State, str]]:
-        """Kind, id, state and reason of that name, or of the secrets that a connection of the repository lacks."""
+        """Kind, id, state and reason of that name, and of the secrets that it needs itself."""
         key = (kind, name)
-        if key in self.vault:
+        if kind == APPLICATION:
+            yield from self._application(name)
+        elif key in self.vault:
             if self.vault[key]:
                 yield kind, name, State.THERE, "the vault"
             else:
@@ -72,10 +79,25 @@ class Inventory:
             yield kind, name, State.THERE, "the repository's variables"
         elif kind == Kind.CONNECTION and name in PLATFORM_CONNECTIONS:
             yield kind, name, State.THERE, "the platform"
+        elif key in self.environment:
+            yield kind, name, State.THERE, "the pod's environment"
         elif key in self.database:
             yield kind, name, State.THERE, "Airflow's database"
         else:
             yield kind, name, State.MISSING, f"`ariel secrets set {kind} {name}`"
+
+    def _application(self, name: str) -> Iterator[tuple[str, str, State, str]]:
+        if name not in self.applications:
+            yield (
+                APPLICATION,
+                name,
+                State.MISSING,
+                "name it under `applications` in the tenant's block of the stack file",
+            )
+            return
+        yield APPLICATION, name, State.THERE, "the stack file"
+        if (certificate := self.applications[name]) is not None:
+            yield from self.judge(str(Kind.SECRET), certificate)
 
 
 def judge(found: Document, inventory: Inventory) -> list[Finding]:
@@ -123,7 +145,8 @@ def check(root: Path, dags: Path, asked: Mapping[str, Any]) -> list[Finding]:
         wrong = [Finding(file=CONNECTIONS, line=1, kind="file", id="", state=State.BROKEN, reason=str(refused))]
     else:
         wrong = []
-    return [*wrong, *judge(needs(root, dags), Inventory(vault=vault, files=files, database=database))]
+    inventory = Inventory(vault=vault, files=files, database=database, applications=asked["applications"])
+    return [*wrong, *judge(needs(root, dags), inventory)]
 
 
 def main(root: str, dags: str) -> None:

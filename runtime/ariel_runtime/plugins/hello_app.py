@@ -15,11 +15,11 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from airflow.configuration import conf
-from airflow.models.xcom import XComModel
 from fastapi import Depends, FastAPI, HTTPException, Response
 from fastapi.responses import HTMLResponse
-from sqlalchemy import select
 from sqlalchemy.orm import Session
+
+from ariel_runtime.plugins.results import newest_results
 
 _DAG: Final = ".diagnostics"
 _TASK: Final = "report"
@@ -66,13 +66,7 @@ def latest_reports(session: Session, dag_ids: list[str]) -> list[Report]:
     """The newest report of each DAG that has one, by id."""
     found: dict[str, Report] = {}
     for dag_id in sorted(dag_ids):
-        newest = session.scalars(
-            select(XComModel)
-            .where(XComModel.dag_id == dag_id, XComModel.task_id == _TASK, XComModel.key == "return_value")
-            .order_by(XComModel.timestamp.desc())
-            .limit(1)
-        ).first()
-        value = XComModel.deserialize_value(newest) if newest else None
+        value = next(newest_results(session, dag_id, _TASK), None)
         if isinstance(value, dict):
             found[dag_id] = Report(dag_id, str(value.get("text", "")), str(value.get("picture", "")))
     return list(found.values())

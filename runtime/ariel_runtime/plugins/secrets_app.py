@@ -7,43 +7,54 @@ change connections and variables of that team. A refusal has status 422 and the 
 
 from __future__ import annotations
 
-from html import escape
-from typing import Annotated, Final
+from dataclasses import asdict, dataclass
+from typing import Annotated
 
 import structlog
+from airflow.api.common.trigger_dag import trigger_dag
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-from airflow.api_fastapi.auth.managers.models.resource_details import ConnectionDetails, VariableDetails
+from airflow.api_fastapi.auth.managers.models.resource_details import (
+    ConnectionDetails,
+    DagAccessEntity,
+    DagDetails,
+    VariableDetails,
+)
+from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep
+from airflow.exceptions import DagNotFound
+from airflow.utils.types import DagRunTriggeredByType
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, SecretStr
 
+from ariel_runtime.plugins import secrets_page
+from ariel_runtime.plugins.secrets_known import known
 from ariel_runtime.refusal import RefusedError
 from ariel_runtime.registry import Tenant
 from ariel_runtime.secrets.connection_form import require_connection
 from ariel_runtime.secrets.desk import Desk, Entry, VaultFailedError
 from ariel_runtime.secrets.names import Kind
+from ariel_runtime.secrets.report import ASKED, DAG
 from ariel_runtime.tenants import tenants
 
 _LOG = structlog.get_logger(__name__)
 
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
-_STYLE: Final = "body{font-family:sans-serif;margin:2rem}th,td{text-align:left;padding:.2rem 1.5rem .2rem 0}"
-_PAGE: Final = (
-    f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Secrets</title><style>{_STYLE}</style></head>'
-    "<body><h1>Secrets</h1><p>By name; nothing shows a value.</p>SECTIONS</body></html>"
-)
-
 app = FastAPI(title="Secrets", docs_url=None, redoc_url=None, openapi_url=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed(Entry):
+    named_in: tuple[str, ...]
+    """`file:line` of the repository; empty too where nothing is known of it."""
 
 
 class Listing(BaseModel):
     team: str
     vault: str
-    secrets: list[Entry]
+    secrets: list[Listed]
 
 
 class Given(BaseModel):
@@ -76,42 +87,50 @@ TenantDep = Annotated[Tenant, Depends(tenant_of)]
 
 
 @app.get("/", response_class=HTMLResponse)
-def page(user: GetUserDep) -> HTMLResponse:
-    """The secrets of every team that this person may see, by name."""
-    sections = [_section(tenant) for tenant in tenants().values() if _may(user, "GET", tenant.team)]
-    text = "".join(sections) or "<p>You may see the secrets of no team.</p>"
-    return HTMLResponse(_PAGE.replace("SECTIONS", text), headers={"Content-Security-Policy": _POLICY})
+def page(user: GetUserDep, session: SessionDep, team: str = "") -> HTMLResponse:
+    """The secrets of one team that this person may see, by name; of the first, where none is named."""
+    seen = {each.team: each for each in tenants().values() if _may(user, "GET", each.team)}
+    tenant = seen.get(team) or next(iter(seen.values()), None)
+    text = secrets_page.page(list(seen), known(tenant, session) if tenant else None)
+    return HTMLResponse(text, headers={"Content-Security-Policy": secrets_page.POLICY, "Cache-Control": "no-store"})
 
 
-def _section(tenant: Tenant) -> str:
-    head = f"<h2>{escape(tenant.team)}</h2><p><code>{escape(tenant.vault.url)}</code></p>"
+@app.post("/{team}/runs", response_class=RedirectResponse, status_code=303)
+def run(tenant: TenantDep, user: GetUserDep, session: SessionDep, connection: str = "") -> str:
+    """Have the team's own DAG read its repository anew and, where one is named, test a connection."""
+    dag_id = f"{tenant.slug}{DAG}"
+    details = DagDetails(id=dag_id, team_name=tenant.team)
+    entity = DagAccessEntity.RUN
+    if not get_auth_manager().is_authorized_dag(method="POST", access_entity=entity, details=details, user=user):
+        raise HTTPException(403, f"You may not run {dag_id}")
+    conf = {ASKED: [connection] if connection else []}
+    name, triggered_by = user.get_name(), DagRunTriggeredByType.UI
     try:
-        entries = Desk(tenant).entries()
-    except VaultFailedError as error:
-        return f"{head}<p>The vault does not answer: {escape(str(error))}</p>"
-    if not entries:
-        command = f"ariel secrets set connection ID --tenant {tenant.slug}"
-        return f"{head}<p>No secrets yet: <code>{escape(command)}</code></p>"
-    return f"{head}<table><tr><th>kind<th>id<th>set<th>expires<th></tr>{''.join(map(_row, entries))}</table>"
-
-
-def _row(entry: Entry) -> str:
-    times = [f"{when:%Y-%m-%d %H:%M} UTC" if when else "-" for when in (entry.updated, entry.expires)]
-    cells = (str(entry.kind), entry.id, *times, "" if entry.enabled else "disabled")
-    return f"<tr>{''.join(f'<td>{escape(cell)}' for cell in cells)}</tr>"
+        trigger_dag(dag_id, conf=conf, triggered_by=triggered_by, triggering_user_name=name, session=session)
+    except DagNotFound:
+        raise HTTPException(404, f"The repository of {tenant.team!r} has no DAG {dag_id}") from None
+    # The page is asked for before the session would end.
+    session.commit()
+    _LOG.info("Its secrets are looked at", team=tenant.team, connection=connection, by=name)
+    return f"../?team={tenant.team}"
 
 
 @app.get("/{team}")
-def listed(tenant: TenantDep) -> Listing:
-    return Listing(team=tenant.team, vault=tenant.vault.url, secrets=Desk(tenant).entries())
+def listed(tenant: TenantDep, session: SessionDep) -> Listing:
+    found = known(tenant, session)
+    if found.fault:
+        raise VaultFailedError(found.fault)
+    secrets = [
+        Listed(**asdict(row.entry), named_in=row.named_in) for row in secrets_page.rows(found) if row.entry is not None
+    ]
+    return Listing(team=tenant.team, vault=tenant.vault.url, secrets=secrets)
 
 
 @app.put("/{team}")
 def set_value(tenant: TenantDep, given: Given, user: GetUserDep) -> Entry:
     value = given.value.get_secret_value()
-    if given.kind is Kind.CONNECTION:
-        require_connection(given.id, value)
-    entry = Desk(tenant).set_value(given.kind, given.id, value, given.expires)
+    conn_type = require_connection(given.id, value) if given.kind is Kind.CONNECTION else None
+    entry = Desk(tenant).set_value(given.kind, given.id, value, given.expires, conn_type)
     _LOG.info("A secret was set", team=tenant.team, kind=str(entry.kind), id=entry.id, by=user.get_name())
     return entry
 

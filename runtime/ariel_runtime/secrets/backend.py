@@ -53,8 +53,9 @@ class TenantSecretsBackend(BaseSecretsBackend):
         self._repository = repository
         self._remembered: dict[str, tuple[float, str | None]] = {}
         self._files: tuple[float, RepositoryFiles] = (0.0, RepositoryFiles())
-        # A connection of the repository looks up its secrets while it is looked up itself.
-        self._lock = threading.RLock()
+        # One for each id, so that a slow answer holds up nobody who asks for another; and one for the clone.
+        self._asking: dict[str, threading.Lock] = {}
+        self._cloning = threading.Lock()
 
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
         """A connection as URI or JSON; None where there is none. Raises AirflowSecretsBackendAccessDenied."""
@@ -90,7 +91,7 @@ class TenantSecretsBackend(BaseSecretsBackend):
 
     def _value(self, kind: Kind, identifier: str) -> str | None:
         key = f"{kind} {identifier}"
-        with self._lock:
+        with self._asking.setdefault(key, threading.Lock()):
             until, value = self._remembered.get(key, (0.0, None))
             if time.monotonic() < until:
                 _count(kind, "remembered")
@@ -145,10 +146,11 @@ class TenantSecretsBackend(BaseSecretsBackend):
         raise RefusedError([Problem(path=path, value=name, rule=rule, action=action)])
 
     def _newest_files(self) -> RepositoryFiles:
-        until, files = self._files
-        if time.monotonic() >= until:
-            files = fetch(self._repository["url"], self._repository["branch"], os.environ[ENVIRONMENT])
-            self._files = (time.monotonic() + ABSENT_SECONDS, files)
+        with self._cloning:
+            until, files = self._files
+            if time.monotonic() >= until:
+                files = fetch(self._repository["url"], self._repository["branch"], os.environ[ENVIRONMENT])
+                self._files = (time.monotonic() + ABSENT_SECONDS, files)
         return files
 
     @cached_property

@@ -23,8 +23,8 @@ _FIELDS: Final = {
 """Field of the form -> attribute of a connection."""
 
 
-def require_connection(conn_id: str, value: str) -> None:
-    """Raises RefusedError, which names fields and never their contents."""
+def require_connection(conn_id: str, value: str) -> str:
+    """Its type. Raises RefusedError, which names fields and never their contents."""
     connection = _read(conn_id, value)
     forms = {each.connection_type: each for each in HookMetaService.hook_meta_data() if each.connection_type}
     kind = connection.conn_type or ""
@@ -47,6 +47,7 @@ def require_connection(conn_id: str, value: str) -> None:
         problems += _extras(conn_id, connection, form)
     if problems:
         raise RefusedError(problems)
+    return kind
 
 
 def _read(conn_id: str, value: str) -> Connection:

@@ -29,6 +29,8 @@ class Entry:
     id: str
     name: str
     """In the vault."""
+    type: str
+    """Of a connection; empty where the vault says none."""
     enabled: bool
     created: datetime | None
     updated: datetime | None
@@ -54,12 +56,19 @@ class Desk:
             raise VaultFailedError(error.message) from error
         return sorted((each for each in found if each), key=lambda entry: (entry.kind, entry.id))
 
-    def set_value(self, kind: Kind, secret_id: str, value: str, expires: datetime | None = None) -> Entry:
-        """Make this the secret's newest value; earlier ones stay in the vault as versions. Raises RefusedError too."""
+    def set_value(
+        self, kind: Kind, secret_id: str, value: str, expires: datetime | None = None, conn_type: str | None = None
+    ) -> Entry:
+        """Make this the secret's newest value; earlier ones stay in the vault as versions. Raises RefusedError too.
+
+        The type of a connection is kept as the secret's content type, which who may not read the value sees.
+        """
         name = secret_name(self._owner, kind, secret_id)
         if name is None:
             rule = f"at most {LONGEST} characters as a name in the vault, where one that is not plain counts four"
             raise RefusedError([Problem(path="id", value=secret_id, rule=rule, action="choose a shorter id")])
+        _require_text(f"id of a {kind}", secret_id)
+        _require_text(f"value of {secret_id}", value)
         size = len(value.encode())
         if not 0 < size <= LARGEST:
             rule, action = f"1 to {LARGEST} bytes", "split it, or keep a file in blob storage"
@@ -67,7 +76,7 @@ class Desk:
                 [Problem(path=f"value of {secret_id}", value=f"<{size} bytes>", rule=rule, action=action)]
             )
         try:
-            made = self._client.set_secret(name, value, expires_on=expires)
+            made = self._client.set_secret(name, value, expires_on=expires, content_type=conn_type)
         except AzureError as error:
             raise VaultFailedError(error.message) from error
         entry = self._entry(made.properties)
@@ -82,9 +91,19 @@ class Desk:
                     kind=kind,
                     id=known,
                     name=name,
+                    type=(found.content_type or "") if kind is Kind.CONNECTION else "",
                     enabled=found.enabled is not False,
                     created=found.created_on,
                     updated=found.updated_on,
                     expires=found.expires_on,
                 )
         return None
+
+
+def _require_text(path: str, given: str) -> None:
+    """JSON can name half of a pair of surrogates, which no encoding has. Raises RefusedError without showing it."""
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        action = "correct what made it: a character beyond U+FFFF was cut in two"
+        raise RefusedError([Problem(path=path, value="<given>", rule="text", action=action)]) from None

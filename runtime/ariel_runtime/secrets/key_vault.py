@@ -34,18 +34,25 @@ class _Retry(RetryPolicy):
 @cache
 def vault_client(url: str) -> SecretClient:
     """The client of a vault, as the pod's own identity; one credential serves all vaults."""
-    return SecretClient(url, _credential(), **_patience())
+    return SecretClient(url, _credential(), retry_policy=_Retry(**_retries()), **_patience())
 
 
 @cache
 def _credential() -> DefaultAzureCredential:
-    return DefaultAzureCredential(**_patience())
+    # azure-identity makes its policies itself: it passes over a `retry_policy`. Its managed identity, which would be
+    # the node's, takes no class of policy.
+    options = {"retry_policy_class": _Retry, **_retries(), **_patience()}
+    return DefaultAzureCredential(exclude_managed_identity_credential=True, **options)
+
+
+def _retries() -> dict[str, Any]:
+    """Options of a retry policy: three more tries, then the reason."""
+    return {"retry_total": 3, "retry_backoff_max": _LONGEST_PAUSE_SECONDS}
 
 
 def _patience() -> dict[str, Any]:
-    """Options for a client of the vault, and for a credential: three more tries, then the reason."""
-    retry = _Retry(retry_total=3, retry_backoff_max=_LONGEST_PAUSE_SECONDS)
-    return {"retry_policy": retry, "connection_timeout": 5, "read_timeout": 10}
+    """Options for a client of the vault, and for a credential, in seconds."""
+    return {"connection_timeout": 5, "read_timeout": 10}
 
 
 class SecretUnavailableError(AirflowSecretsBackendAccessDenied):

@@ -24,8 +24,10 @@ VARIABLES = [
     {"key": "of_others", "value": "hunter2", "team_name": "mobility"},
     {"key": "of_the_database", "value": "hunter2", "team_name": None},
 ]
+PARTNER = SimpleNamespace(certificate="partner.pem")
 DAG = """
 from airflow.sdk import Variable, dag, task
+from ariel_runtime import identity
 
 
 @dag(dag_id="weather.needs", schedule=None)
@@ -58,7 +60,7 @@ class Api:
 
 @pytest.fixture
 def repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    weather = SimpleNamespace(repository=SimpleNamespace(path="dags"))
+    weather = SimpleNamespace(repository=SimpleNamespace(path="dags"), applications={"partner": PARTNER})
     session = SimpleNamespace(
         stack="local", settings=SimpleNamespace(tenants={"weather": weather}), running_platform=Api
     )

@@ -30,7 +30,9 @@ LISTING = {
             "kind": "connection",
             "id": "slack.default",
             "name": "airflow-connections-slack--2edefault",
+            "type": "slack",
             "enabled": True,
+            "named_in": ["dags/a.py:3", "dags/b.py:9"],
             "updated": HOUR_AGO,
             "expires": None,
         }
@@ -102,10 +104,11 @@ def test_the_command_line_takes_no_value(api: Api) -> None:
     assert api.sent == []
 
 
-def test_the_list_shows_names_and_ages(api: Api) -> None:
+def test_the_list_shows_names_ages_and_who_names_them(api: Api) -> None:
     assert ariel("list", "--tenant", "weather", "--env", "local").exit_code == 0
     shown = of_secrets(LISTING, datetime.now(UTC))
-    assert [str(*column.cells) for column in shown.columns] == ["connection", "slack.default", "1 h ago", "-", ""]
+    cells = [str(*column.cells) for column in shown.columns]
+    assert cells == ["connection", "slack.default", "slack", "1 h ago", "-", "dags/a.py:3\ndags/b.py:9", ""]
     assert json.loads(ariel("list", "--tenant", "weather", "--json").stdout) == LISTING
 
 

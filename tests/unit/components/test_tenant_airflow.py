@@ -19,9 +19,16 @@ from ariel_runtime.secrets.names import PLATFORM_CONNECTIONS, owner_prefix
 from components.airflow_settings import shared_env, task_env
 from components.dag_processor import DagProcessor, DagProcessorArgs
 from components.pod import INIT
-from components.tenant_airflow import EXECUTOR, bundle_list, secrets_environment, task_environment
+from components.tenant_airflow import (
+    APPLICATIONS,
+    EXECUTOR,
+    application_environment,
+    bundle_list,
+    secrets_environment,
+    task_environment,
+)
 from components.triggerer import Triggerer, TriggererArgs
-from stacks.tenant import Egress, Processor, Repository
+from stacks.tenant import Application, Egress, Processor, Repository
 from stacks.tenant import Triggerer as TriggererSettings
 from tests.harness import Graph, record
 from tests.pod_rules import Manifest, not_hardened
@@ -30,6 +37,9 @@ REPOSITORY = Repository.model_validate({"url": "https://git.example.org/weather.
 PASSWORD = "correct horse"  # noqa: S105
 CREDENTIALS = "/etc/ariel/credentials"
 WORKLOADS = ("processor", "triggerer")
+CLIENT, DIRECTORY, OTHER = (f"{digit * 8}-1111-4111-8111-111111111111" for digit in "123")
+BY_CERTIFICATE = {"clientId": CLIENT, "tenantId": OTHER, "certificate": "partner.pem"}
+PARTNER = {"partner": Application.model_validate(BY_CERTIFICATE)}
 
 
 def program() -> None:
@@ -60,10 +70,20 @@ def program() -> None:
         shared_vault=False,
         log_account_url="https://logs.blob.core.windows.net/",
         log_container="weather",
+        applications=PARTNER,
+        directory=DIRECTORY,
     )
     DagProcessor("processor", processor)
     Triggerer("triggerer", triggerer)
-    tasks = task_environment("weather", REPOSITORY, vault_url="https://kv", shared_vault=True, log_container="weather")
+    tasks = task_environment(
+        "weather",
+        REPOSITORY,
+        vault_url="https://kv",
+        shared_vault=True,
+        log_container="weather",
+        applications={},
+        directory=DIRECTORY,
+    )
     pulumi.export("tasks", tasks)
     pulumi.export("own", secrets_environment("weather", REPOSITORY, "https://kv", shared=False))
 
@@ -131,8 +151,9 @@ def run_airflow(script: str, home: Path, environment: Mapping[str, str]) -> str:
 
 def test_airflow_understands_every_command(graph: Graph, tmp_path: Path) -> None:
     processor, triggerer = (container_of(graph, name)["command"][len(INIT) :] for name in WORKLOADS)
+    assert processor[2:5] == ["python", "-m", "ariel_runtime.dag_processor"]
     assert triggerer[:3] == ["python", "-m", "ariel_runtime.triggerer"]
-    commands = [processor[2:], ["airflow", "triggerer", *triggerer[3:]]]
+    commands = [["airflow", "dag-processor", *processor[5:]], ["airflow", "triggerer", *triggerer[3:]]]
     script = (
         "import json; from airflow.cli import cli_parser\n"
         f"parsed = [vars(cli_parser.get_parser().parse_args(command[1:])) for command in {commands!r}]\n"
@@ -192,7 +213,9 @@ def test_airflow_reads_the_credentials_from_their_files_and_writes_no_file_of_se
 
 def test_the_processor_gets_no_key_and_no_vault_that_tenant_code_could_read_while_parsing(graph: Graph) -> None:
     given = environment_of(graph, "processor")
-    assert not [name for name in given if "FERNET" in name or "JWT" in name or "SECRET" in name]
+    of_secrets = {name: value for name, value in given.items() if "SECRET" in name}
+    assert of_secrets == {"AIRFLOW__WORKERS__SECRETS_BACKEND": "ariel_runtime.secrets.parsing.WhileParsing"}
+    assert not [name for name in given if "FERNET" in name or "JWT" in name or "VAULT" in name]
     assert set(graph.one("core/v1:Secret", "processor").inputs["stringData"]) == {"connection"}
 
 
@@ -264,6 +287,24 @@ def test_a_task_pod_is_not_told_of_teams_it_could_not_look_up() -> None:
     assert for_processor.pop("team_name") == "weather"
     assert for_tasks == for_processor
     assert for_tasks["kwargs"]["subdir"] == "flows"
+
+
+def test_tasks_and_triggers_know_the_tenants_applications_and_parsing_does_not(graph: Graph) -> None:
+    assert json.loads(environment_of(graph, "triggerer")[APPLICATIONS]) == {"partner": BY_CERTIFICATE}
+    assert APPLICATIONS not in environment_of(graph, "processor")
+
+
+def test_an_application_without_an_entra_tenant_is_one_of_the_stacks_own() -> None:
+    own = {"own": Application.model_validate({"clientId": CLIENT})}
+    (listed,) = application_environment({**PARTNER, **own}, DIRECTORY).values()
+    tenants = {name: each["tenantId"] for name, each in json.loads(str(listed)).items()}
+    assert tenants == {"own": DIRECTORY, "partner": OTHER}
+
+
+def test_a_tenant_without_applications_has_the_entry_that_it_had(graph: Graph) -> None:
+    """A new variable would be a change of every tenant's entry and triggerer at once."""
+    assert APPLICATIONS not in graph.outputs["tasks"]
+    assert application_environment({}, DIRECTORY) == {}
 
 
 def test_names_in_a_shared_vault_begin_with_the_slug(graph: Graph) -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from components import tenant_registry
 from components.tenant_registry import KEY, DatabaseLogin, TenantRegistry, TenantRegistryArgs
-from stacks.tenant import Alerts, Repository
+from stacks.tenant import Alerts, Application, Repository
 from tests.harness import Graph, record
 
 PASSWORD = "opens-pgbouncer"  # noqa: S105
+CLIENT, DIRECTORY = "66666666-6666-4666-8666-66666666660a", "11111111-1111-4111-8111-111111111111"
 PARTS = "slug team bundle pool groupId repository environment namespaces accounts roles images slots vault logs alerts"
 
 
@@ -42,6 +43,8 @@ def graph() -> Graph:
             vault_url="https://kv",
             shared_vault=False,
             log_container="weather",
+            applications={"partner": Application.model_validate({"clientId": CLIENT})},
+            directory=DIRECTORY,
             alerts=Alerts.model_validate({"channel": "slack", "target": "#weather"}),
         )
         TenantRegistry("registry", args)
@@ -91,3 +94,10 @@ def test_the_executor_finds_namespace_accounts_and_environment_of_a_task_pod(gra
     assert found["accounts"] == {"task": {"clientId": "client"}, "task-etl": {"clientId": "etl-client"}}
     assert "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST" in found["environment"]  # type: ignore[operator]
     assert found["alerts"] == {"channel": "slack", "target": "#weather"}
+
+
+def test_a_task_pod_is_told_its_tenants_applications(graph: Graph) -> None:
+    environment = document(graph)["environment"]
+    assert json.loads(environment["ARIEL_APPLICATIONS"]) == {  # type: ignore[index]
+        "partner": {"clientId": CLIENT, "tenantId": DIRECTORY, "certificate": None}
+    }

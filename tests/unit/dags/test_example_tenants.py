@@ -17,8 +17,14 @@ from stacks.tenant import Repository
 
 ROOT = Path(__file__).parents[3]
 TENANTS = {
-    "weather": {"weather.diagnostics", "weather.forecast", "weather.tutorial", "weather.tutorial_taskflow_api"},
-    "mobility": {"mobility.diagnostics", "mobility.trips"},
+    "weather": {
+        "weather.connections",
+        "weather.diagnostics",
+        "weather.forecast",
+        "weather.tutorial",
+        "weather.tutorial_taskflow_api",
+    },
+    "mobility": {"mobility.connections", "mobility.diagnostics", "mobility.trips"},
 }
 REPOSITORY = Repository.model_validate({"url": "https://git.example.org/dags.git"})
 

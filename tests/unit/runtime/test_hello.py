@@ -6,41 +6,28 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from airflow import settings
 from airflow.api_fastapi.app import create_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.api_fastapi.core_api.security import get_user
-from airflow.models import import_all_models
-from airflow.models.base import Base
 from airflow.models.dag import DagModel
 from airflow.models.dagbundle import DagBundleModel
 from airflow.models.xcom import XComModel
 from ariel_runtime.plugins.hello import HelloPlugin
 from ariel_runtime.plugins.hello_app import app
 from fastapi.testclient import TestClient
-from sqlalchemy import create_engine, event
-from sqlalchemy.orm import sessionmaker
-from sqlalchemy.pool import StaticPool
 
-RUN_IDS = count(1)
+from tests.unit.runtime.metadata_tables import metadata_tables, returned
+
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
 @pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def database(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Airflow's tables with two tenants' reports, of which weather has an older one too."""
-    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys=OFF"))
-    import_all_models()
-    Base.metadata.create_all(engine)
-    session_of = sessionmaker(engine)
-    for name in ("Session", "NonScopedSession"):
-        monkeypatch.setattr(settings, name, session_of)
+    session_of = metadata_tables(monkeypatch)
     now = datetime.now(UTC)
     with session_of.begin() as session:
         for slug in ("weather", "mobility"):
@@ -50,21 +37,11 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         session.add(report("weather.diagnostics", "<b>new</b>", now))
         session.add(report("weather.forecast", "not a report", now))
         session.add(report("mobility.diagnostics", "trips", now))
-    yield session_of
-    engine.dispose()
+    return session_of
 
 
 def report(dag_id: str, text: str, when: datetime) -> XComModel:
-    return XComModel(
-        dag_id=dag_id,
-        task_id="report",
-        run_id=str(uuid4()),
-        dag_run_id=next(RUN_IDS),
-        map_index=-1,
-        key="return_value",
-        timestamp=when,
-        value={"text": text, "picture": SVG},
-    )
+    return returned(dag_id, "report", {"text": text, "picture": SVG}, when)
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,19 +12,50 @@ import pytest
 from airflow.api_fastapi.app import create_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.api_fastapi.core_api.security import get_user
+from airflow.models import Connection, DagModel, DagRun, Variable
+from airflow.models.dagbundle import DagBundleModel
+from airflow.models.serialized_dag import SerializedDagModel
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG
+from airflow.serialization.serialized_objects import LazyDeserializedDAG
 from ariel_runtime.plugins import secrets_app
 from ariel_runtime.plugins.secrets_app import app
 from ariel_runtime.registry import Vault
 from ariel_runtime.secrets import desk
 from azure.core.exceptions import HttpResponseError
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
+from tests.unit.runtime.metadata_tables import metadata_tables, returned
 from tests.unit.runtime.tenants import tenant
 
 VALUE = "correct-horse"
 WAREHOUSE = {"kind": "connection", "id": "warehouse_db", "value": f"postgres://ada:{VALUE}@db/x"}
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
+DAG_ID = "weather.connections"
+REPORT = {
+    "revision": "0123456789abcdef",
+    "named": [
+        {"file": "dags/load.py", "line": 7, "kind": "connection", "id": "slack_default"},
+        {"file": "dags/load.py", "line": 9, "kind": "variable", "id": "city<script>"},
+        {"file": "dags/load.py", "line": 3, "kind": "group", "id": "drives"},
+    ],
+    "unknown": [{"file": "dags/load.py", "line": 11, "kind": "variable", "text": "name & place"}],
+    "broken": [{"file": "dags/broken.py", "text": "SyntaxError: <oh>"}],
+    "connections": {"drive.one": {"conn_type": "samba", "password": {"secret": "drive.one"}}},
+    "groups": {"drives": ["drive.one"]},
+    "variables": ["region"],
+    "environment": [["variable", "given_by_image"]],
+}
+TESTED = {
+    "id": "slack_default",
+    "type": "slack",
+    "host": "slack.example.org",
+    "ok": False,
+    "text": "<refused>",
+    "when": "2026-01-03T00:00:00Z",
+}
 
 
 class Client:
@@ -38,15 +70,16 @@ class Client:
             raise self.error
         yield from (properties(name) for name in self.kept)
 
-    def set_secret(self, name: str, value: str, expires_on: datetime | None) -> Any:
+    def set_secret(self, name: str, value: str, expires_on: datetime | None, content_type: str | None) -> Any:
         if self.error:
             raise self.error
         self.kept[name] = value
-        return SimpleNamespace(properties=properties(name, expires_on))
+        return SimpleNamespace(properties=properties(name, expires_on, content_type))
 
 
-def properties(name: str, expires: datetime | None = None) -> Any:
-    return SimpleNamespace(name=name, enabled=True, created_on=NOW, updated_on=NOW, expires_on=expires)
+def properties(name: str, expires: datetime | None = None, content_type: str | None = None) -> Any:
+    times = {"created_on": NOW, "updated_on": NOW, "expires_on": expires}
+    return SimpleNamespace(name=name, enabled=True, content_type=content_type, **times)
 
 
 @pytest.fixture
@@ -66,7 +99,22 @@ def vaults(monkeypatch: pytest.MonkeyPatch) -> dict[str, Client]:
 
 
 @pytest.fixture
-def client(vaults: dict[str, Client]) -> Iterator[TestClient]:
+def database(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Of Airflow, with the DAG that reports of weather, as its DAG processor writes it."""
+    session_of = metadata_tables(monkeypatch)
+    with session_of.begin() as session:
+        session.add(DagBundleModel(name="weather"))
+        session.flush()
+        session.add(DagModel(dag_id=DAG_ID, bundle_name="weather", fileloc="x", relative_fileloc="x", is_stale=False))
+        session.flush()
+        with DAG(DAG_ID, schedule=None) as dag:
+            EmptyOperator(task_id="report")
+        SerializedDagModel.write_dag(LazyDeserializedDAG.from_dag(dag), bundle_name="weather", session=session)
+    return session_of
+
+
+@pytest.fixture
+def client(vaults: dict[str, Client], database: Any) -> Iterator[TestClient]:
     create_auth_manager()
     with TestClient(app) as made:
         yield made
@@ -89,6 +137,14 @@ def test_a_team_sees_the_names_of_its_secrets(client: TestClient) -> None:
         ("secret", "token", "airflow-secrets-token"),
     ]
     assert VALUE not in answer.text
+
+
+def test_a_team_sees_which_file_names_a_secret(client: TestClient, database: Any) -> None:
+    with database.begin() as session:
+        session.add(returned(DAG_ID, "report", REPORT, NOW))
+    sign_in("op", "weather")
+    found = {each["id"]: each["named_in"] for each in client.get("/weather").json()["secrets"]}
+    assert found == {"slack_default": ["dags/load.py:7"], "token": []}
 
 
 def test_in_a_shared_vault_a_team_sees_its_own_only(client: TestClient) -> None:
@@ -172,8 +228,10 @@ def test_the_page_shows_the_teams_that_a_person_may_see(client: TestClient, vaul
     text = client.get("/").text
     assert "slack_default" in text
     assert "trips" not in text
+    assert client.get("/?team=trips").text == text
     sign_in("op", "weather", "trips")
-    text = client.get("/").text
+    assert '<a href="?team=trips">' in client.get("/").text
+    text = client.get("/?team=trips").text
     assert "<td>&lt;b&gt;<td>" in text, "an id is part of the page"
     assert VALUE not in text
     sign_in("viewer", "weather")
@@ -183,6 +241,102 @@ def test_the_page_shows_the_teams_that_a_person_may_see(client: TestClient, vaul
 def test_the_page_says_which_vault_does_not_answer(client: TestClient, vaults: dict[str, Client]) -> None:
     sign_in("op", "weather", "trips")
     vaults["https://weather"].error = HttpResponseError("Too many <requests>")
+    assert "does not answer: Too many &lt;requests&gt;" in client.get("/").text
+    assert "city" in client.get("/?team=trips").text
+
+
+def cells(text: str, secret_id: str) -> list[str]:
+    """Of the page's line of that id."""
+    line = next(line for line in text.split("<tr>") if line.split("<td>")[2:3] == [secret_id])
+    return line.removesuffix("</tr>").split("<td")[1:]
+
+
+def test_the_page_says_where_a_task_finds_what_and_which_file_names_it(client: TestClient, database: Any) -> None:
+    with database.begin() as session:
+        session.add(returned(DAG_ID, "report", REPORT, NOW))
+        session.add(returned(DAG_ID, "test", [{**TESTED, "when": "2026-01-01T00:00:00Z", "text": "older"}], NOW))
+        session.add(returned(DAG_ID, "test", [TESTED], NOW + timedelta(hours=1)))
+        session.add(Connection(conn_id="of_the_database", conn_type="http", team_name="weather"))
+        session.add(Connection(conn_id="of_trips", conn_type="http", team_name="trips"))
+        session.add(Variable(key="of_everybody", val=VALUE))
+    sign_in("op", "weather")
     text = client.get("/").text
-    assert "does not answer: Too many &lt;requests&gt;" in text
-    assert "city" in text
+    found = {each: "".join(cells(text, each)) for each in ("slack_default", "drive.one", "region", "of_the_database")}
+    assert "the vault" in found["slack_default"]
+    assert "dags/load.py:7" in found["slack_default"]
+    assert "&lt;refused&gt;" in found["slack_default"], "the last test"
+    assert "older" not in found["slack_default"]
+    assert {"samba", "connections.yaml"} <= {each.strip(">") for each in cells(text, "drive.one")}
+    assert "the repository" in found["region"]
+    assert "database" in found["of_the_database"]
+    missing = "".join(cells(text, "city&lt;script&gt;"))
+    assert "missing: `ariel secrets set variable city&lt;script&gt;`" in missing
+    assert "missing" in text.split("drive.one")[-1], "the secret that a connection of the repository needs"
+    assert "the pod&#x27;s environment" in "".join(cells(text, "given_by_image"))
+    assert "of_everybody" in text
+    assert "dags/load.py:11 names a variable that only a run would tell: name &amp; place" in text
+    assert "dags/broken.py cannot be imported: SyntaxError: &lt;oh&gt;" in text
+    assert "0123456789ab" in text
+    for hidden in (VALUE, "of_trips", "<script>", "<oh>"):
+        assert hidden not in text
+
+
+@pytest.mark.parametrize(
+    "found", ["text", {"revision": 1}, {**REPORT, "connections": {"a": "b"}}, [REPORT], None], ids=str
+)
+def test_what_is_no_report_is_not_shown(client: TestClient, database: Any, found: Any) -> None:
+    with database.begin() as session:
+        session.add(returned(DAG_ID, "report", found, NOW))
+        session.add(returned(DAG_ID, "test", found, NOW))
+    sign_in("op", "weather")
+    text = client.get("/").text
+    assert "not read yet" in text
+    assert "slack_default" in text
+
+
+def test_a_report_that_is_nested_too_deep_breaks_its_own_team_only(client: TestClient, database: Any) -> None:
+    deep: Any = {}
+    for _ in range(sys.getrecursionlimit() // 3):
+        deep = {"a": deep}
+    named = [{"file": "f", "line": 1, "kind": "connection", "id": "deep"}]
+    connections = {"deep": {"conn_type": "http", "extra": deep}}
+    with database.begin() as session:
+        session.add(returned(DAG_ID, "report", {**REPORT, "named": named, "connections": connections}, NOW))
+    sign_in("op", "weather")
+    assert client.get("/").status_code == 200
+
+
+def test_a_test_is_a_run_of_the_teams_own_dag(client: TestClient, database: Any) -> None:
+    sign_in("op", "weather")
+    assert 'action="weather/runs?connection=slack_default"' in client.get("/").text
+    answer = client.post("/weather/runs?connection=slack_default", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "../?team=weather")
+    with database() as session:
+        (run,) = session.scalars(select(DagRun))
+        assert (run.dag_id, run.conf, run.triggering_user_name) == (DAG_ID, {"connections": ["slack_default"]}, "ada")
+    text = client.get("/").text
+    assert "It is being read now" in text
+    assert 'http-equiv="refresh"' in text
+    assert "<button>" not in text
+
+
+@pytest.mark.parametrize(
+    ("role", "teams"), [("op", ("mobility",)), ("user", ("weather",)), ("viewer", ("weather",)), ("op", ())]
+)
+def test_who_may_not_set_secrets_tests_nothing(
+    client: TestClient, database: Any, role: str, teams: tuple[str, ...]
+) -> None:
+    sign_in(role, *teams)
+    assert client.post("/weather/runs", follow_redirects=False).status_code == 403
+    with database() as session:
+        assert not list(session.scalars(select(DagRun)))
+
+
+def test_a_repository_without_the_dag_is_told_how_to_get_it(client: TestClient) -> None:
+    sign_in("op", "trips")
+    assert "connections_dag(&quot;trips&quot;)" in client.get("/").text
+    answer = client.post("/trips/runs", follow_redirects=False)
+    assert (answer.status_code, answer.json()["detail"]) == (
+        404,
+        "The repository of 'trips' has no DAG trips.connections",
+    )

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -339,3 +340,34 @@ def test_a_starting_task_imports_nothing_of_azure_and_its_log_arrives_all_the_sa
     started, written = map(json.loads, ended.stdout.splitlines()[-2:])
     assert started == {"backends": ["TenantSecretsBackend", "EnvironmentVariablesBackend"], "azure": []}
     assert written == {"logs-weather:runs/dag_id=weather.x/attempt=1.log": "what the task said"}
+
+
+def test_a_slow_answer_holds_up_nobody_who_asks_for_another(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A triggerer looks up for all its triggers by one backend."""
+    vault.secrets = {"airflow-variables-slow": "1", "airflow-variables-quick": "2"}
+    backend = TenantSecretsBackend(**ARGUMENTS)
+    asked, go_on = threading.Event(), threading.Event()
+    give = vault.get_secret
+
+    def slowly(name: str) -> KeyVaultSecret:
+        if name.endswith("slow"):
+            asked.set()
+            assert go_on.wait(30)
+        return give(name)
+
+    monkeypatch.setattr(vault, "get_secret", slowly)
+    slow: list[str | None] = []
+    threads = [threading.Thread(target=lambda: slow.append(backend.get_variable("slow"))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert asked.wait(30)
+    quick: list[str | None] = []
+    other = threading.Thread(target=lambda: quick.append(backend.get_variable("quick")), daemon=True)
+    other.start()
+    other.join(30)
+    found = list(quick)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert (found, slow) == (["2"], ["1", "1"])
+    assert vault.asked.count("airflow-variables-slow") == 1, "who asks for the same waits for the one answer"

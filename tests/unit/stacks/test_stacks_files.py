@@ -89,6 +89,7 @@ def test_an_editor_accepts_the_shipped_files(stack: str) -> None:
         ({"ariel:tenants": {"a_b": {}}}, "a_b"),
         ({"ariel:tenants": []}, "is not of type 'object'"),
         ({"ariel:tenants": {"weather": {"owner": "a@b.de"}}}, "'groupId' is a required property"),
+        ({"ariel:tenants": {"weather": {"applications": {"x-": {}}}}}, "x-"),
         ({"ariel:database": {"storageGb": 33}}, "is not one of"),
         ({"ariel:airflow": {"host": "airflow.contoso.com"}}, "'image' is a required property"),
     ],

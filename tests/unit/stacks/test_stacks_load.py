@@ -35,6 +35,7 @@ FULL: dict[str, Any] = raw(
                 "egress": [{"host": "a.contoso.com", "port": 443}],
                 "grants": [{"role": "Storage Blob Data Reader", "scope": AZURE_RESOURCE}],
                 "identities": {"counts": {"grants": [{"role": "Key Vault Secrets User", "scope": AZURE_RESOURCE}]}},
+                "applications": {"partner": {"clientId": GUID, "tenantId": GUID, "certificate": "partner.pem"}},
                 "allowedImages": ["ariel/tool:1"],
                 "alerts": {"channel": "email", "target": "a@contoso.com"},
             }
@@ -283,3 +284,65 @@ def test_the_group_of_the_pipelines_is_an_id() -> None:
     (problem,) = problems("lower", {"vault.ciGroupId": "pipelines"})
     assert problem.rule.startswith("a GUID such as ")
     load("dev", raw("lower", {"vault.ciGroupId": GUID}))
+
+
+@pytest.mark.parametrize(
+    ("applications", "below", "value", "rule", "action"),
+    [
+        ({"partner": {"clientId": "partner"}}, ".partner.clientId", "partner", "a GUID such as", "write it so"),
+        ({"partner": {}}, ".partner.clientId", "(missing)", "required", "add it"),
+        (
+            {"partner": {"clientId": GUID, "tenantId": "contoso.com"}},
+            ".partner.tenantId",
+            "contoso.com",
+            "a GUID",
+            "so",
+        ),
+        (
+            {"partner": {"clientId": GUID, "clientSecret": "hunter2"}},
+            ".partner.clientSecret",
+            wording.HIDDEN,
+            "no such",
+            "",
+        ),
+        (
+            {"partner": {"clientId": GUID, "certificate": "a--b"}},
+            ".partner.certificate",
+            "a--b",
+            "single hyphens",
+            "so",
+        ),
+        (
+            {"partner": {"clientId": GUID, "certificate": "a b"}},
+            ".partner.certificate",
+            "a b",
+            "the id of a secret",
+            "so",
+        ),
+        ({"p": {"clientId": GUID}}, ".p", "p", "at least 2 characters", "rename it"),
+        ({"Partner_1": {"clientId": GUID}}, ".Partner_1", "Partner_1", "lower-case letters", "rename it"),
+        ({"a" * 21: {"clientId": GUID}}, f".{'a' * 21}", "a" * 21, "at most 20 characters", "rename it"),
+        ([{"clientId": GUID}], "", "a list of 1", "a map of `name: value` lines", "not a list"),
+    ],
+)
+def test_a_mistake_in_an_application_is_refused(
+    applications: object, below: str, value: str, rule: str, action: str
+) -> None:
+    (problem,) = problems("lower", {"tenants.weather.applications": applications})
+    assert (problem.path, problem.value) == (f"tenants.weather.applications{below}", value)
+    assert rule in problem.rule
+    assert action in problem.action
+
+
+def test_a_certificate_in_the_place_of_its_id_is_not_repeated() -> None:
+    pem = "-----BEGIN PRIVATE KEY-----hunter2"
+    (problem,) = problems("lower", {"tenants.weather.applications": {"app": {"clientId": GUID, "certificate": pem}}})
+    assert problem.value == wording.HIDDEN
+    assert "hunter2" not in str(problem)
+
+
+def test_an_application_is_federated_and_of_the_stacks_entra_tenant_unless_it_says_otherwise() -> None:
+    settings = load("dev", raw("lower", {"tenants.weather.applications": {"partner": {"clientId": GUID}}}))
+    partner = settings.tenants["weather"].applications["partner"]
+    assert (partner.tenant_id, partner.certificate) == (None, None)
+    assert settings.tenants["mobility"].applications == {}

@@ -15,7 +15,7 @@ DAG = """
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import Variable, dag, task
 from airflow.providers.smtp.operators.smtp import EmailOperator
-from ariel_runtime import secrets
+from ariel_runtime import identity, secrets
 
 
 @dag(dag_id="weather.needs", schedule=None)
@@ -29,6 +29,9 @@ def needs():
         Variable.get("nowhere")
         Variable.get("disabled")
         secrets.get(str(id(work)))
+        identity.application("federated")
+        identity.application("certified")
+        identity.application("strange")
 
     BashOperator(task_id="say", bash_command="say.sh")
     EmailOperator(task_id="mail", to="a@example.org", subject="s", html_content="c")
@@ -55,6 +58,7 @@ INVENTORY = {
     ],
     # What the vault refuses is not made good by a namesake.
     "database": [{"kind": "variable", "id": "in_database"}, {"kind": "variable", "id": "disabled"}],
+    "applications": {"federated": None, "certified": "certified.pem"},
 }
 
 
@@ -97,6 +101,8 @@ def test_each_name_is_found_where_it_is_or_missed(repository: Path, tmp_path: Pa
         ("connection", "drive.a"): "connections.yaml",
         ("connection", "drive.b"): "connections.yaml",
         ("secret", "drive.password"): "the vault",
+        ("application", "federated"): "the stack file",
+        ("application", "certified"): "the stack file",
     }
     assert {key: states.pop(key) for key in there} == {key: ("there", where) for key, where in there.items()}
     assert states.pop(("secret", "str(id(work))"))[0] == "cannot tell"
@@ -106,6 +112,8 @@ def test_each_name_is_found_where_it_is_or_missed(repository: Path, tmp_path: Pa
         ("variable", "of_a_script"): "missing",
         ("connection", "of_a_script"): "missing",
         ("secret", "absent"): "missing",
+        ("secret", "certified.pem"): "missing",
+        ("application", "strange"): "missing",
         # Named by nobody: what the operator takes by default.
         ("connection", "smtp_default"): "missing",
     }

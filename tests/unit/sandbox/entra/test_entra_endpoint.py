@@ -118,7 +118,7 @@ def test_a_removed_credential_ends_the_trust(azure: RunningAzure, cloud: Cloud, 
     credential(azure.assertion(subject), client_id=gone["clientId"]).get_token(SCOPE)
     path = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-gone"
     cloud.delete(f"{path}/federatedIdentityCredentials/cluster")
-    with pytest.raises(ClientAuthenticationError, match="AADSTS700211"):
+    with pytest.raises(ClientAuthenticationError, match="AADSTS70025:"):
         credential(azure.assertion(subject), client_id=gone["clientId"]).get_token(SCOPE)
 
 

@@ -2,106 +2,31 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
+from airflow.providers.microsoft.azure.secrets.key_vault import AzureKeyVaultBackend
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.identity import WorkloadIdentityCredential
 from azure.keyvault.secrets import SecretClient
 
-from sandbox.arm.tenant import TENANT_ID
-from stacks.roles import BUILT_IN
-from tests.engine.arm.cloud import GROUP, Cloud
-from tests.engine.arm.examples import (
-    ENDPOINTS,
-    HERE,
-    NETWORK,
-    VAULT_ZONE,
-    VNET,
-    assignment,
-    endpoint_body,
-    grant,
-    subnet,
-    vault_body,
-)
-from tests.unit.sandbox.entra.running_azure import Resolver, RunningAzure, federate
+from stacks.roles import VAULT_WRITER
+from tests.unit.sandbox.vault.running_vaults import OFFICER, READER, RunningVaults, host, vault
 
 Client = Callable[[str, str], SecretClient]
 Person = Callable[[str], SecretClient]
 VALUE = "a-value-that-only-weather-may-see"
 
 
-def vault(tenant: str) -> str:
-    return f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv-{tenant}"
-
-
-def host(tenant: str) -> str:
-    return f"kv-{tenant}.vault.azure.net"
-
-
-@pytest.fixture(scope="module")
-def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAzure]:
-    made = RunningAzure(tmp_path_factory.mktemp("sandbox"))
-    yield made
-    made.stop()
-
-
-@pytest.fixture(scope="module")
-def cloud(azure: RunningAzure) -> Cloud:
-    cloud = azure.start()
-    cloud.made(GROUP, HERE)
-    cloud.made(VNET, {**HERE, "properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}})
-    cloud.made(ENDPOINTS, subnet("10.0.0.0/24"))
-    cloud.made(VAULT_ZONE, {"location": "global"})
-    for tenant in ("weather", "mobility"):
-        cloud.made(vault(tenant), vault_body())
-        cloud.made(f"{NETWORK}/privateEndpoints/pe-{tenant}", endpoint_body(vault(tenant), "vault"))
-        zone = {"name": "vault", "properties": {"privateDnsZoneId": VAULT_ZONE}}
-        cloud.made(
-            f"{NETWORK}/privateEndpoints/pe-{tenant}/privateDnsZoneGroups/default",
-            {"properties": {"privateDnsZoneConfigs": [zone]}},
-        )
-    cloud.made(f"{vault('weather')}/secrets/airflow-variables-key", {"properties": {"value": VALUE}})
-    return cloud
-
-
-@pytest.fixture(scope="module")
-def identities(azure: RunningAzure, cloud: Cloud) -> dict[str, dict[str, Any]]:
-    """Tenant -> its identity, which may read the secrets of its own vault."""
-    made = {}
-    for number, tenant in enumerate(("weather", "mobility")):
-        made[tenant] = federate(cloud, azure, f"id-{tenant}", f"system:serviceaccount:tests:{tenant}")
-        cloud.made(
-            assignment(vault(tenant), number), grant(made[tenant]["principalId"], BUILT_IN["Key Vault Secrets User"])
-        )
-    return made
-
-
-@pytest.fixture(autouse=True)
-def as_in_a_pod(azure: RunningAzure, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    azure.await_name(host("weather"))
-    azure.await_name(host("mobility"))
-    monkeypatch.setattr(socket, "getaddrinfo", Resolver(azure))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(azure.trusted))
+@pytest.fixture(scope="module", autouse=True)
+def secret(running: RunningVaults) -> None:
+    running.cloud.made(f"{vault('weather')}/secrets/airflow-variables-key", {"properties": {"value": VALUE}})
 
 
 @pytest.fixture
-def client(azure: RunningAzure, identities: dict[str, dict[str, Any]], tmp_path: Path) -> Client:
+def client(vaults: RunningVaults) -> Client:
     """Makes the client of a tenant's identity for a tenant's vault."""
-    return lambda tenant, whose: signed_in(azure, identities[tenant], tenant, whose, tmp_path)
-
-
-def signed_in(azure: RunningAzure, identity: dict[str, Any], account: str, whose: str, folder: Path) -> SecretClient:
-    file = folder / account
-    file.write_text(azure.assertion(f"system:serviceaccount:tests:{account}"))
-    credential = WorkloadIdentityCredential(
-        tenant_id=TENANT_ID, client_id=identity["clientId"], token_file_path=str(file)
-    )
-    return SecretClient(f"https://{host(whose)}", credential, retry_total=0)
+    return vaults.client
 
 
 def test_a_tenant_reads_its_own_secret(client: Client) -> None:
@@ -124,53 +49,25 @@ def test_a_secret_that_is_absent_is_not_found(client: Client) -> None:
             client("weather", "weather").get_secret(name, version)
 
 
-def test_airflows_backend_finds_a_variable_and_passes_over_an_absent_one(
-    azure: RunningAzure, client: Client, identities: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client("weather", "weather")  # Leaves the assertion in its file.
-    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
-    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com/")
-    monkeypatch.setenv("AZURE_TENANT_ID", TENANT_ID)
-    monkeypatch.setenv("AZURE_CLIENT_ID", identities["weather"]["clientId"])
-    monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(tmp_path / "weather"))
-    from airflow.providers.microsoft.azure.secrets.key_vault import AzureKeyVaultBackend
-
+def test_airflows_backend_finds_a_variable_and_passes_over_an_absent_one(run_as: Callable[[str], None]) -> None:
+    run_as("weather")
     backend = AzureKeyVaultBackend(vault_url=f"https://{host('weather')}")
     assert backend.get_variable("key") == VALUE
     assert backend.get_variable("absent") is None
     assert backend.get_conn_value("absent") is None
 
 
-OFFICER, READER = "Key Vault Secrets Officer", "Key Vault Reader"
-SET_ONLY = {
-    "properties": {
-        "roleName": "Writes secrets",
-        "type": "CustomRole",
-        "assignableScopes": [GROUP],
-        "permissions": [{"dataActions": ["Microsoft.KeyVault/vaults/secrets/setSecret/action"]}],
-    }
-}
-
-
 @pytest.fixture(scope="module")
-def people(azure: RunningAzure, cloud: Cloud) -> dict[str, dict[str, Any]]:
+def people(running: RunningVaults) -> None:
     """Who works with the secrets of weather's vault: one identity for each role."""
-    definition = f"{GROUP}/providers/Microsoft.Authorization/roleDefinitions"
-    set_only = "5b1a0f1e-8f5a-4f0f-9d5c-0f4c5a1e7b11"
-    cloud.made(f"{definition}/{set_only}", SET_ONLY)
-    made = {}
-    for number, (who, role) in enumerate(
-        {"officer": BUILT_IN[OFFICER], "reader": BUILT_IN[READER], "writer": set_only}.items(), start=7
-    ):
-        made[who] = federate(cloud, azure, f"id-{who}", f"system:serviceaccount:tests:{who}")
-        cloud.made(assignment(vault("weather"), number), grant(made[who]["principalId"], role))
-    return made
+    for who, role in {"officer": OFFICER, "reader": READER, "writer": VAULT_WRITER}.items():
+        running.admit(who, role, to="weather")
 
 
 @pytest.fixture
-def at_weathers(azure: RunningAzure, people: dict[str, dict[str, Any]], tmp_path: Path) -> Person:
+def at_weathers(vaults: RunningVaults, people: None) -> Person:
     """Makes the client of one of the people for weather's vault."""
-    return lambda who: signed_in(azure, people[who], who, "weather", tmp_path)
+    return lambda who: vaults.client(who, "weather")
 
 
 def test_an_officer_sets_lists_deletes_and_recovers(at_weathers: Person) -> None:
@@ -246,8 +143,8 @@ def test_a_disabled_secret_is_not_given(at_weathers: Person) -> None:
         officer.get_secret("switched-off")
 
 
-def test_the_request_log_holds_no_value(azure: RunningAzure, client: Client) -> None:
+def test_the_request_log_holds_no_value(vaults: RunningVaults, client: Client) -> None:
     client("weather", "weather").get_secret("airflow-variables-key")
-    log = (azure.root / "arm" / "requests.jsonl").read_text()
+    log = (vaults.azure.root / "arm" / "requests.jsonl").read_text()
     assert host("weather") in log
     assert VALUE not in log

@@ -1,0 +1,191 @@
+"""The page `/ariel/secrets/` as HTML: each secret of a team once, where a task finds it, and which files name it.
+
+Reports and tests come from a team's own code, so every text is escaped, and what is shown of them is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from html import escape
+from typing import Final
+from urllib.parse import quote
+
+from ariel_runtime.checks.secrets import Inventory, State, judge
+from ariel_runtime.identity import certificates
+from ariel_runtime.plugins.secrets_known import Known
+from ariel_runtime.secrets.desk import Entry
+from ariel_runtime.secrets.names import Kind
+from ariel_runtime.secrets.report import DAG, Tested
+from ariel_runtime.secrets.repository_files import RepositoryFiles
+
+POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'self'"
+_STYLE: Final = (
+    "body{font-family:sans-serif;margin:2rem}th,td{text-align:left;vertical-align:top;padding:.3rem 1.5rem .3rem 0}"
+    "tr{border-bottom:1px solid #ddd}table{border-collapse:collapse}nav a{margin-right:1rem}form{display:inline}"
+    ".bad{color:#b00020;font-weight:bold}.good{color:#1b6e2e}small{color:#555}code{background:#f3f3f3}"
+)
+_MOST_PLACES: Final = 4
+_MOST_ROWS: Final = 2000
+_LONGEST_TEXT: Final = 300
+_REFRESH_SECONDS: Final = 5
+_BAD: Final = (State.MISSING, State.BROKEN)
+_COLUMNS: Final = ("kind", "id", "type", "a task finds it in", "set", "expires", "named in", "last test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One secret, variable or connection of a team, by name."""
+
+    kind: str
+    id: str
+    state: State
+    place: str
+    """Where a task finds it, or what to do where it does not."""
+    type: str = ""
+    entry: Entry | None = None
+    named_in: tuple[str, ...] = ()
+    test: Tested | None = None
+
+
+def rows(known: Known) -> list[Row]:
+    """By kind and id. Raises RecursionError for a report that is nested too deep."""
+    report = known.report
+    files = RepositoryFiles()
+    if report:
+        variables = dict.fromkeys(report.variables, "")
+        files = RepositoryFiles(connections=report.connections, groups=report.groups, variables=variables)
+    now = datetime.now(UTC)
+    entries = {(str(each.kind), each.id): each for each in known.entries}
+    inventory = Inventory(
+        vault={key: each.enabled and (each.expires is None or each.expires > now) for key, each in entries.items()},
+        files=files,
+        environment=set(report.environment) if report else set(),
+        database=set(known.database),
+        applications=certificates(known.tenant.environment),
+    )
+    found: dict[tuple[str, str], tuple[State, str]] = {}
+    named: dict[tuple[str, str], list[str]] = {}
+    needs = [asdict(each) for each in report.named] if report else []
+    for each in judge({"named": needs, "unknown": [], "broken": []}, inventory):
+        found[each.kind, each.id] = (each.state, each.reason)
+        named.setdefault((each.kind, each.id), []).append(f"{each.file}:{each.line}")
+    there = {*inventory.vault, *inventory.environment, *inventory.database}
+    there |= {(str(Kind.CONNECTION), each) for each in files.connections}
+    there |= {(str(Kind.VARIABLE), each) for each in files.variables}
+    for key in there - found.keys():
+        found |= {(kind, name): (state, reason) for kind, name, state, reason in inventory.judge(*key)}
+    types = {key: kind for key, kind in known.database.items() if kind}
+    types |= {
+        (str(Kind.CONNECTION), each): str(files.connections[each].get("conn_type", "")) for each in files.connections
+    }
+    types |= {key: each.type for key, each in entries.items() if each.type}
+    return [
+        Row(
+            kind=key[0],
+            id=key[1],
+            state=state,
+            place=place,
+            type=types.get(key, ""),
+            entry=entries.get(key),
+            named_in=tuple(named.get(key, ())),
+            test=known.tests.get(key[1]) if key[0] == Kind.CONNECTION else None,
+        )
+        for key, (state, place) in sorted(found.items())
+    ]
+
+
+def page(teams: Sequence[str], known: Known | None) -> str:
+    """Of the team that is `known`, with links to all `teams` that the reader may see."""
+    refresh = f'<meta http-equiv="refresh" content="{_REFRESH_SECONDS}">' if known and known.is_running else ""
+    links = "".join(f'<a href="?team={quote(team)}">{escape(team)}</a>' for team in teams) if len(teams) > 1 else ""
+    body = _team(known) if known else "<p>You may see the secrets of no team.</p>"
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{refresh}<title>Secrets</title>'
+        f"<style>{_STYLE}</style></head><body><h1>Secrets</h1><nav>{links}</nav>{body}"
+        "<p><small>By name; nothing shows a value.</small></p></body></html>"
+    )
+
+
+def _team(known: Known) -> str:
+    tenant = known.tenant
+    head = f"<h2>{escape(tenant.team)}</h2><p>Vault <code>{escape(tenant.vault.url)}</code></p>"
+    if known.fault:
+        head += f'<p class="bad">The vault does not answer: {escape(known.fault)}</p>'
+    try:
+        found = rows(known)
+    except RecursionError:
+        return f'{head}<p class="bad">The report of the repository cannot be read.</p>'
+    if not found:
+        command = f"ariel secrets set connection ID --tenant {tenant.slug}"
+        return f"{head}{_of_report(known)}<p>No secrets yet: <code>{escape(command)}</code></p>"
+    columns = "".join(f"<th>{each}" for each in _COLUMNS)
+    lines = "".join(_row(each, known) for each in found[:_MOST_ROWS])
+    more = f"<p>{len(found) - _MOST_ROWS} more are not shown.</p>" if len(found) > _MOST_ROWS else ""
+    return f"{head}{_of_report(known)}<table><tr>{columns}</tr>{lines}</table>{more}{_cannot_tell(known)}"
+
+
+def _of_report(known: Known) -> str:
+    """What the repository says comes from a DAG in it; how to get it, or how old it is."""
+    dag_id = f"{known.tenant.slug}{DAG}"
+    if not known.has_dag:
+        call = f'connections_dag("{known.tenant.slug}")'
+        return (
+            f"<p>What the team's DAGs name is not known, and no connection can be tested: the repository has no DAG "
+            f"<code>{escape(dag_id)}</code>. Add it by <code>{escape(call)}</code> of "
+            "<code>ariel_runtime.secrets.connections_dag</code>.</p>"
+        )
+    said = f"read at revision {escape(known.report.revision[:12])}." if known.report else "not read yet."
+    button = "It is being read now." if known.is_running else _button(known.tenant.team, "Read the repository anew")
+    return f"<p>The team's repository: {said} {button}</p>"
+
+
+def _row(row: Row, known: Known) -> str:
+    entry = row.entry
+    when = (
+        [f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "" for moment in (entry.updated, entry.expires)] if entry else []
+    )
+    mark = ' class="bad"' if row.state in _BAD else ""
+    place = f"{row.state}: {row.place}" if row.state in _BAD else row.place
+    places = "<br>".join(map(escape, row.named_in[:_MOST_PLACES]))
+    if len(row.named_in) > _MOST_PLACES:
+        places += f"<br>and {len(row.named_in) - _MOST_PLACES} more"
+    cells = [row.kind, row.id, row.type]
+    return (
+        f"<tr>{''.join(f'<td>{escape(cell)}' for cell in cells)}<td{mark}>{escape(place)}"
+        f"{''.join(f'<td>{cell}' for cell in when or ['', ''])}<td>{places}<td>{_test(row, known)}</tr>"
+    )
+
+
+def _test(row: Row, known: Known) -> str:
+    if row.kind != Kind.CONNECTION or row.state in _BAD:
+        return ""
+    last = ""
+    if row.test:
+        mark, word = ("good", "reached") if row.test.ok else ("bad", "failed")
+        last = (
+            f'<span class="{mark}">{word}</span> {escape(row.test.host)} <small>{row.test.when:%Y-%m-%d %H:%M} UTC'
+            f"<br>{escape(row.test.text)}</small> "
+        )
+    can = known.has_dag and not known.is_running
+    return last + (_button(known.tenant.team, "Test", row.id) if can else "")
+
+
+def _button(team: str, text: str, conn_id: str = "") -> str:
+    asked = f"?connection={quote(conn_id, safe='')}" if conn_id else ""
+    action = f"{quote(team, safe='')}/runs{asked}"
+    return f'<form method="post" action="{action}"><button>{escape(text)}</button></form>'
+
+
+def _cannot_tell(known: Known) -> str:
+    lines = list(_puzzles(known))
+    return f"<h3>Cannot tell</h3><ul>{''.join(f'<li>{escape(line)}' for line in lines)}</ul>" if lines else ""
+
+
+def _puzzles(known: Known) -> Iterator[str]:
+    if known.report:
+        for unknown in known.report.unknown[:_MOST_ROWS]:
+            yield f"{unknown.file}:{unknown.line} names a {unknown.kind} that only a run would tell: {unknown.text}"
+        for broken in known.report.broken[:_MOST_ROWS]:
+            yield f"{broken.file} cannot be imported: {broken.text.strip()[-_LONGEST_TEXT:]}"

@@ -1,0 +1,125 @@
+"""As whom a task speaks to Azure: by a provider's hook, by the SDK, and as an application that is not the team's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import pytest
+
+from tests.cluster.running_platform import RunningPlatform
+
+TEAM: Final = "mobility"
+APPLICATION: Final = "partner"
+FILE: Final = "dags/identities_proof.py"
+SOURCE: Final = f"""
+import os
+
+from airflow.sdk import DAG, get_current_context, task
+
+
+@task
+def by_hook():
+    from airflow.providers.microsoft.azure.hooks.wasb import WasbHook
+
+    return sorted(WasbHook("proof_files").get_blobs_list_recursive("logs-{TEAM}"))
+
+
+@task
+def by_sdk():
+    from azure.identity import DefaultAzureCredential
+    from azure.storage.blob import BlobServiceClient
+
+    client = BlobServiceClient(get_current_context()["dag_run"].conf["account"], DefaultAzureCredential())
+    return sorted(client.get_container_client("logs-{TEAM}").list_blob_names())
+
+
+@task(executor_config={{"ariel": {{"identity": "counts"}}}})
+def as_group():
+    return os.environ["AZURE_CLIENT_ID"]
+
+
+@task(retries=0)
+def as_application():
+    from ariel_runtime import identity
+
+    return len(identity.application("{APPLICATION}").get_token("https://storage.azure.com/.default").token)
+
+
+with DAG("{TEAM}.identities", schedule=None):
+    by_hook() >> by_sdk() >> as_group()
+
+with DAG("{TEAM}.identities.application", schedule=None):
+    as_application()
+"""
+
+
+@pytest.fixture(scope="module")
+def account(platform: RunningPlatform) -> str:
+    """Address of the storage account of logs."""
+    resources = [str(each["id"]) for each in platform.workbench.arm(path="resources")]
+    container = next(each for each in resources if each.endswith(f"/logs-{TEAM}"))
+    return f"https://{container.split('/storageAccounts/')[1].split('/')[0]}.blob.core.windows.net"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def dags(platform: RunningPlatform, account: str) -> Iterator[None]:
+    connections = f"connections: {{proof_files: {{conn_type: wasb, host: '{account}'}}}}"
+    platform.push(TEAM, {FILE: SOURCE, "connections.yaml": connections})
+    yield
+    platform.push(TEAM, {FILE: None, "connections.yaml": None})
+
+
+@pytest.fixture
+def application(platform: RunningPlatform) -> Iterator[dict[str, Any]]:
+    """The registration as the stack's first `up` found it, which the test may change."""
+    client = platform.session.settings.tenants[TEAM].applications[APPLICATION].client_id
+    found = next(each for each in platform.workbench.arm(path="applications") if each["clientId"] == client)
+    yield found
+    platform.workbench.arm(method="PUT", path=f"applications/{client}", body=found)
+
+
+def test_hook_and_sdk_speak_as_the_team_without_a_secret(platform: RunningPlatform, account: str) -> None:
+    dag_id = f"{TEAM}.identities"
+    run = platform.start_run(dag_id, {"account": account})
+    assert platform.ended(dag_id, run) == "success"
+    by_hook, by_sdk = (set(platform.returned(dag_id, run, each)) for each in ("by_hook", "by_sdk"))
+    assert by_hook
+    # The log of the first task is there by then.
+    assert by_hook <= by_sdk
+    accounts = platform.get("serviceaccounts", f"tasks-{TEAM}")
+    clients = {
+        each["metadata"]["name"]: each["metadata"]["annotations"]["azure.workload.identity/client-id"]
+        for each in accounts
+        if "annotations" in each["metadata"]
+    }
+    assert platform.returned(dag_id, run, "as_group") == clients["task-counts"] != clients["task"]
+
+
+def test_an_application_is_spoken_as_without_a_secret(platform: RunningPlatform) -> None:
+    dag_id = f"{TEAM}.identities.application"
+    run = platform.start_run(dag_id)
+    assert platform.ended(dag_id, run) == "success"
+    assert platform.returned(dag_id, run, "as_application") > 100
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (None, "AADSTS70025"),
+        ({"issuer": "https://elsewhere.example.org/"}, "AADSTS700211"),
+        ({"subject": "system:serviceaccount:tasks-mobility:task-counts"}, "AADSTS700213"),
+        ({"audiences": ["api://another"]}, "AADSTS700212"),
+    ],
+    ids=["no credential", "another issuer", "another account", "another audience"],
+)
+def test_what_entra_refuses_is_read_in_the_tasks_log(
+    platform: RunningPlatform, application: Mapping[str, Any], change: Mapping[str, Any] | None, code: str
+) -> None:
+    (credential,) = application["federatedCredentials"]
+    changed = {**application, "federatedCredentials": [] if change is None else [{**credential, **change}]}
+    platform.workbench.arm(method="PUT", path=f"applications/{application['clientId']}", body=changed)
+    dag_id = f"{TEAM}.identities.application"
+    run = platform.start_run(dag_id)
+    assert platform.ended(dag_id, run) == "failed"
+    platform.log_with(dag_id, run, "as_application", code)
