@@ -197,7 +197,11 @@ class Platform:
             if answer.is_server_error:
                 raise _unanswered(where, said, UnansweredError)
             raise _error(where, said, "a request that the platform allows", "correct it as the text says")
-        return dict(answer.json())
+        try:
+            return dict(answer.json())
+        except ValueError:
+            # Something else answers under that name, such as a proxy that asks for a sign-in.
+            raise _unanswered(f"{self._address}{path}", f"{answer.status_code}: no JSON") from None
 
 
 def _administrator(client: httpx.Client, password: Callable[[], str]) -> str:

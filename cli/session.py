@@ -27,7 +27,7 @@ from sandbox.landscape import assumed, registrations
 from sandbox.lifecycle import Sandbox
 from stacks import load
 from stacks.errors import Problem, UsageError
-from stacks.settings import Settings
+from stacks.settings import EnvironmentClass, Settings
 
 TOKEN_VARIABLE: Final = "ARIEL_TOKEN"  # noqa: S105 - the name of a variable
 """Holds a token of Airflow's API, for platforms in Azure."""
@@ -177,11 +177,15 @@ class Session:
         return Platform.in_sandbox(host, ingress.port, ingress.authority, password)
 
     def running_platform(self) -> Platform:
-        """That of the sandbox, else the one at the stack's `airflow.host`. Raises UsageError where neither can be."""
+        """The stack's, by a token for it where one is given, else that of the sandbox. Raises UsageError.
+
+        A sandbox that plays prod must not be taken for prod; a stack of class `sandbox` is nowhere else.
+        """
+        token = os.environ.get(TOKEN_VARIABLE)
+        if token and self.settings.class_ is not EnvironmentClass.SANDBOX:
+            return Platform.at(self.settings.airflow.host, token)
         if self.platform is not None:
             return self.platform
-        if token := os.environ.get(TOKEN_VARIABLE):
-            return Platform.at(self.settings.airflow.host, token)
         rule = f"a platform that runs in the sandbox, or one in Azure with a token of its API in {TOKEN_VARIABLE}"
         action = f"run `ariel up --stack {self.stack}`, or set {TOKEN_VARIABLE}"
         raise UsageError([Problem(path="--env", value=self.stack, rule=rule, action=action)])

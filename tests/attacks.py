@@ -199,13 +199,13 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         what="list Secrets of the other team's namespace, without a token",
         held=_KUBERNETES,
         code=f'kubernetes("/api/v1/namespaces/tasks-{VICTIM}/secrets")',
-        says="40",
+        says="Unauthorized",
     ),
     "configuration of the cluster": Attack(
         what="read the platform's ConfigMaps with the pod's token for Entra",
         held="Kubernetes: the token is for another audience",
         code='kubernetes("/api/v1/namespaces/airflow/configmaps", read(os.environ[TOKEN_FILE]))',
-        says="401",
+        says="Unauthorized",
     ),
     "token of the cluster": Attack(
         what="find a token for Kubernetes in the pod",
@@ -262,7 +262,22 @@ with DAG("{slug}.attacks", schedule=None):
 '''
 
 
+ELSEWHERE: Final = (
+    ("ask for another team's namespace, account or template by a pod override", "tests/cluster/test_task_requests.py"),
+    ("ask for the identity of a DAG group that the team has not", "tests/cluster/test_task_requests.py"),
+    ("take variables or a volume from a Secret, or a token for Kubernetes", "tests/engine/test_admission.py"),
+    ("open an alias at PgBouncer with the login of another", "tests/cluster/test_platform_database.py"),
+    (
+        "reach the node's metadata service; by the rules only, as a sandbox has none",
+        "tests/unit/test_graph_rules_tenancy.py",
+    ),
+)
+"""What a task tries to -> the proof that it is refused."""
+
+
 def table() -> Iterator[str]:
     """The attacks as a table in Markdown, line by line."""
     yield from ("| a task tries to | refused by |", "|---|---|")
     yield from (f"| {attack.what} | {attack.held} |" for attack in ATTACKS.values())
+    yield from ("", "Tried elsewhere:", "", "| a task tries to | proof |", "|---|---|")
+    yield from (f"| {what} | `{proof}` |" for what, proof in ELSEWHERE)

@@ -30,7 +30,7 @@ def application(name: str) -> TokenCredential:
     vault. Whether Entra agrees shows at the first token. Raises RefusedError for an unknown name and for a certificate
     that is none, and what `secrets.get` raises.
     """
-    known: Mapping[str, Mapping[str, Any]] = json.loads(os.environ.get(APPLICATIONS, "{}"))
+    known = _applications(os.environ)
     if name not in known:
         raise RefusedError([_unknown(name, known)])
     found = known[name]
@@ -46,8 +46,8 @@ def certificates(environment: Mapping[str, str]) -> dict[str, str | None]:
     return {name: each["certificate"] for name, each in _applications(environment).items()}
 
 
-def _applications(environment: Mapping[str, str]) -> dict[str, dict[str, str | None]]:
-    found: dict[str, dict[str, str | None]] = json.loads(environment.get(APPLICATIONS, "{}"))
+def _applications(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = json.loads(environment.get(APPLICATIONS, "{}"))
     return found
 
 

@@ -90,5 +90,8 @@ def out_of_time(said: Mapping[str, Any]) -> EntraError:
     )
 
 
-def _time(seconds: float) -> str:
+def _time(seconds: Any) -> str:
+    """Raises EntraError for what is no number: the signature's check takes texts too."""
+    if not isinstance(seconds, (int, float)):
+        raise ASSERTION_UNREADABLE.because()
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.0000000Z")

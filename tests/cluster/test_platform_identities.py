@@ -8,9 +8,12 @@ from typing import Any, Final
 import pytest
 
 from tests.cluster.running_platform import RunningPlatform
+from tests.unit.sandbox.entra.own_certificate import OwnCertificate
 
 TEAM: Final = "mobility"
-APPLICATION: Final = "partner"
+FEDERATED: Final = "partner"
+CERTIFIED: Final = "archive"
+DAG_ID: Final = f"{TEAM}.identities.application"
 FILE: Final = "dags/identities_proof.py"
 SOURCE: Final = f"""
 import os
@@ -43,13 +46,14 @@ def as_group():
 def as_application():
     from ariel_runtime import identity
 
-    return len(identity.application("{APPLICATION}").get_token("https://storage.azure.com/.default").token)
+    name = get_current_context()["dag_run"].conf["application"]
+    return len(identity.application(name).get_token("https://storage.azure.com/.default").token)
 
 
 with DAG("{TEAM}.identities", schedule=None):
     by_hook() >> by_sdk() >> as_group()
 
-with DAG("{TEAM}.identities.application", schedule=None):
+with DAG("{DAG_ID}", schedule=None):
     as_application()
 """
 
@@ -71,12 +75,27 @@ def dags(platform: RunningPlatform, account: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def application(platform: RunningPlatform) -> Iterator[dict[str, Any]]:
-    """The registration as the stack's first `up` found it, which the test may change."""
-    client = platform.session.settings.tenants[TEAM].applications[APPLICATION].client_id
+def registered(platform: RunningPlatform) -> Iterator[dict[str, Any]]:
+    """The federated application as the stack's first `up` found it, which the test may register otherwise."""
+    client = client_id(platform, FEDERATED)
     found = next(each for each in platform.workbench.arm(path="applications") if each["clientId"] == client)
     yield found
-    platform.workbench.arm(method="PUT", path=f"applications/{client}", body=found)
+    register(platform, FEDERATED, found)
+
+
+def client_id(platform: RunningPlatform, name: str) -> str:
+    return platform.session.settings.tenants[TEAM].applications[name].client_id
+
+
+def register(platform: RunningPlatform, name: str, registration: Mapping[str, Any]) -> None:
+    """As the application's owner does in Entra."""
+    platform.workbench.arm(method="PUT", path=f"applications/{client_id(platform, name)}", body=registration)
+
+
+def spoken_as(platform: RunningPlatform, name: str) -> tuple[str, str]:
+    """The run of a task that asks for a token as that application, and how it ended."""
+    run = platform.start_run(DAG_ID, {"application": name})
+    return run, platform.ended(DAG_ID, run)
 
 
 def test_hook_and_sdk_speak_as_the_team_without_a_secret(platform: RunningPlatform, account: str) -> None:
@@ -97,10 +116,25 @@ def test_hook_and_sdk_speak_as_the_team_without_a_secret(platform: RunningPlatfo
 
 
 def test_an_application_is_spoken_as_without_a_secret(platform: RunningPlatform) -> None:
-    dag_id = f"{TEAM}.identities.application"
-    run = platform.start_run(dag_id)
-    assert platform.ended(dag_id, run) == "success"
-    assert platform.returned(dag_id, run, "as_application") > 100
+    run, ended = spoken_as(platform, FEDERATED)
+    assert ended == "success"
+    assert platform.returned(DAG_ID, run, "as_application") > 100
+
+
+def test_an_application_is_spoken_as_by_the_certificate_in_the_vault(platform: RunningPlatform) -> None:
+    own = OwnCertificate()
+    platform.set_secret(TEAM, "secret", "archive.pem", own.whole)
+    register(platform, CERTIFIED, {"certificates": [own.public]})
+    try:
+        run, ended = spoken_as(platform, CERTIFIED)
+        assert ended == "success"
+        assert platform.returned(DAG_ID, run, "as_application") > 100
+        register(platform, CERTIFIED, {"certificates": [OwnCertificate().public]})
+        run, ended = spoken_as(platform, CERTIFIED)
+        assert ended == "failed"
+        assert "PRIVATE KEY" not in platform.log_with(DAG_ID, run, "as_application", "AADSTS700027")
+    finally:
+        platform.workbench.arm(method="DELETE", path=f"applications/{client_id(platform, CERTIFIED)}")
 
 
 @pytest.mark.parametrize(
@@ -114,12 +148,11 @@ def test_an_application_is_spoken_as_without_a_secret(platform: RunningPlatform)
     ids=["no credential", "another issuer", "another account", "another audience"],
 )
 def test_what_entra_refuses_is_read_in_the_tasks_log(
-    platform: RunningPlatform, application: Mapping[str, Any], change: Mapping[str, Any] | None, code: str
+    platform: RunningPlatform, registered: Mapping[str, Any], change: Mapping[str, Any] | None, code: str
 ) -> None:
-    (credential,) = application["federatedCredentials"]
-    changed = {**application, "federatedCredentials": [] if change is None else [{**credential, **change}]}
-    platform.workbench.arm(method="PUT", path=f"applications/{application['clientId']}", body=changed)
-    dag_id = f"{TEAM}.identities.application"
-    run = platform.start_run(dag_id)
-    assert platform.ended(dag_id, run) == "failed"
-    platform.log_with(dag_id, run, "as_application", code)
+    (credential,) = registered["federatedCredentials"]
+    credentials = [] if change is None else [{**credential, **change}]
+    register(platform, FEDERATED, {**registered, "federatedCredentials": credentials})
+    run, ended = spoken_as(platform, FEDERATED)
+    assert ended == "failed"
+    platform.log_with(DAG_ID, run, "as_application", code)

@@ -130,7 +130,7 @@ def test_a_team_sets_its_first_secrets_and_its_next_task_uses_them(platform: Run
     platform.set_secret("weather", "connection", ids["connection"], f"postgres://ada:{VALUE}@db.example.org/x")
     platform.set_secret("weather", "variable", ids["variable"], "Hamburg")
     platform.set_secret("weather", "secret", ids["secret"], VALUE)
-    assert {each["kind"]: each["id"] for each in listed(platform, "weather")["secrets"]}.items() >= ids.items()
+    assert {(each["kind"], each["id"]) for each in listed(platform, "weather")["secrets"]} >= set(ids.items())
 
     since = len(platform.workbench.arm(path="requests"))
     run = platform.start_run("weather.secrets", ids)
@@ -206,12 +206,12 @@ def test_what_is_missing_is_told_before_it_is_merged(platform: RunningPlatform) 
 
 def test_the_page_says_who_names_a_connection_and_tests_it_as_the_team(platform: RunningPlatform) -> None:
     connections = {
-        "proof.answers": "http://airflow-api-server.airflow.svc.cluster.local:8080",
-        "proof.silent": "http://airflow-api-server.airflow.svc.cluster.local:1",
+        "proof.folder": {"conn_type": "fs", "extra": {"path": "/opt/airflow", "token": VALUE}},
+        "proof.silent": {"conn_type": "http", "host": "airflow.airflow.svc", "port": 1, "password": VALUE},
     }
-    for conn_id, uri in connections.items():
-        platform.set_secret("weather", "connection", conn_id, uri.replace("//", f"//ada:{VALUE}@"))
-        platform.until(lambda: platform.dag("weather.connections").get("is_stale") is False, "the DAG is parsed")
+    platform.until(lambda: platform.dag("weather.connections").get("is_stale") is False, "the DAG is parsed")
+    for conn_id, connection in connections.items():
+        platform.set_secret("weather", "connection", conn_id, json.dumps(connection))
         answer = platform.airflow.answer("POST", "/ariel/secrets/weather/runs", query={"connection": conn_id})
         assert (answer.status_code, answer.headers["location"]) == (303, "../?team=weather")
         platform.until(
@@ -220,18 +220,20 @@ def test_the_page_says_who_names_a_connection_and_tests_it_as_the_team(platform:
 
     text = page(platform, "weather")
     lines = {conn_id: next(line for line in text.split("<tr>") if f"<td>{conn_id}<" in line) for conn_id in connections}
-    assert ">reached<" in lines["proof.answers"], lines
+    assert "<td>fs<" in lines["proof.folder"]
+    assert ">reached<" in lines["proof.folder"], lines
+    assert "<td>http<" in lines["proof.silent"]
     assert ">failed<" in lines["proof.silent"], lines
-    for line in lines.values():
-        assert "<td>http<" in line
-        assert "airflow-api-server.airflow.svc.cluster.local" in line
+    assert "airflow.airflow.svc" in lines["proof.silent"]
     assert f"{FILE}:11 names a connection that only a run would tell" in text, "the report of the repository"
     assert VALUE not in text
-    assert "weather" not in page(platform, "mobility").split("</nav>")[1], "a team's part shows nothing of another's"
+    assert "proof.folder" not in page(platform, "mobility"), "a team's part shows nothing of another's"
 
 
 def page(platform: RunningPlatform, team: str) -> str:
-    return platform.airflow.answer("GET", "/ariel/secrets/", query={"team": team}).text
+    answer = platform.airflow.answer("GET", "/ariel/secrets/", query={"team": team})
+    assert answer.status_code == 200
+    return answer.text
 
 
 def test_another_teams_task_and_the_api_server_itself_cannot_read_it(platform: RunningPlatform) -> None:

@@ -23,6 +23,8 @@ from ariel_runtime.plugins.results import newest_results
 
 _DAG: Final = ".diagnostics"
 _TASK: Final = "report"
+_LONGEST: Final = 1_000_000
+"""Characters of a report as JSON."""
 _POLICY: Final = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'"
 _PICTURE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 _STYLE: Final = "body{font-family:sans-serif;margin:2rem}pre{background:#f3f3f3;padding:1rem}img{max-width:100%}"
@@ -66,7 +68,7 @@ def latest_reports(session: Session, dag_ids: list[str]) -> list[Report]:
     """The newest report of each DAG that has one, by id."""
     found: dict[str, Report] = {}
     for dag_id in sorted(dag_ids):
-        value = next(newest_results(session, dag_id, _TASK), None)
+        value = next(newest_results(session, dag_id, _TASK, longest=_LONGEST), None)
         if isinstance(value, dict):
             found[dag_id] = Report(dag_id, str(value.get("text", "")), str(value.get("picture", "")))
     return list(found.values())

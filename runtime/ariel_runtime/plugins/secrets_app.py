@@ -23,12 +23,13 @@ from airflow.api_fastapi.auth.managers.models.resource_details import (
 )
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep
-from airflow.exceptions import DagNotFound
+from airflow.models import DagModel
 from airflow.utils.types import DagRunTriggeredByType
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, SecretStr
+from sqlalchemy import select
 
 from ariel_runtime.plugins import secrets_page
 from ariel_runtime.plugins.secrets_known import known
@@ -92,7 +93,8 @@ def page(user: GetUserDep, session: SessionDep, team: str = "") -> HTMLResponse:
     seen = {each.team: each for each in tenants().values() if _may(user, "GET", each.team)}
     tenant = seen.get(team) or next(iter(seen.values()), None)
     text = secrets_page.page(list(seen), known(tenant, session) if tenant else None)
-    return HTMLResponse(text, headers={"Content-Security-Policy": secrets_page.POLICY, "Cache-Control": "no-store"})
+    headers = {"Content-Security-Policy": secrets_page.POLICY, "Cache-Control": "no-store"}
+    return HTMLResponse(text.encode(errors="replace"), headers=headers)
 
 
 @app.post("/{team}/runs", response_class=RedirectResponse, status_code=303)
@@ -103,12 +105,14 @@ def run(tenant: TenantDep, user: GetUserDep, session: SessionDep, connection: st
     entity = DagAccessEntity.RUN
     if not get_auth_manager().is_authorized_dag(method="POST", access_entity=entity, details=details, user=user):
         raise HTTPException(403, f"You may not run {dag_id}")
+    if session.scalar(select(DagModel.dag_id).where(DagModel.dag_id == dag_id, ~DagModel.is_stale)) is None:
+        raise HTTPException(404, f"The repository of {tenant.team!r} has no DAG {dag_id}")
     conf = {ASKED: [connection] if connection else []}
     name, triggered_by = user.get_name(), DagRunTriggeredByType.UI
     try:
         trigger_dag(dag_id, conf=conf, triggered_by=triggered_by, triggering_user_name=name, session=session)
-    except DagNotFound:
-        raise HTTPException(404, f"The repository of {tenant.team!r} has no DAG {dag_id}") from None
+    except ValueError as error:
+        raise HTTPException(422, f"{dag_id} cannot be run: {error}") from None
     # The page is asked for before the session would end.
     session.commit()
     _LOG.info("Its secrets are looked at", team=tenant.team, connection=connection, by=name)

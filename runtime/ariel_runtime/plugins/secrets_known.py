@@ -20,6 +20,9 @@ from ariel_runtime.secrets.report import DAG, REPORT, TESTS, Report, Tested
 
 _MOST_TESTS: Final = 50
 """Runs in which a connection's last test is looked for."""
+_LONGEST_REPORT: Final = 1_000_000
+_LONGEST_TEST: Final = 20_000
+"""Characters as JSON."""
 
 Shape = TypeVar("Shape", Report, Tested)
 
@@ -34,11 +37,13 @@ class Known:
     fault: str = ""
     """Why the vault told nothing."""
     database: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    """Kind and id of what Airflow's database holds for the team or for all -> type of a connection."""
+    """Of what Airflow's database holds for the team or for all: kind and id -> type of a connection."""
     has_dag: bool = False
     """Whether the team's repository has the DAG that reports."""
+    is_paused: bool = False
+    """Whether its runs wait until somebody unpauses it."""
     is_running: bool = False
-    """Whether a run of it has not ended."""
+    """Whether a run of it goes on."""
     report: Report | None = None
     tests: Mapping[str, Tested] = field(default_factory=dict)
     """Connection -> its last test."""
@@ -51,35 +56,33 @@ def known(tenant: Tenant, session: Session) -> Known:
         entries = Desk(tenant).entries()
     except VaultFailedError as error:
         fault = str(error)
-    tests = (each for found in newest_results(session, dag_id, TESTS, _MOST_TESTS) for each in _each(Tested, found))
+    dag = session.execute(select(DagModel.is_paused).where(DagModel.dag_id == dag_id, ~DagModel.is_stale)).first()
+    going_on = select(DagRun.id).where(DagRun.dag_id == dag_id, DagRun.state.in_(("queued", "running"))).limit(1)
+    reports = newest_results(session, dag_id, REPORT, longest=_LONGEST_REPORT)
+    tests = newest_results(session, dag_id, TESTS, longest=_LONGEST_TEST, most=_MOST_TESTS)
+    tested = [each for found in tests for each in _each(Tested, found)]
     return Known(
         tenant=tenant,
         entries=entries,
         fault=fault,
         database=_in_database(tenant.team, session),
-        has_dag=session.scalar(select(DagModel.dag_id).where(DagModel.dag_id == dag_id, ~DagModel.is_stale))
-        is not None,
-        is_running=session.scalar(
-            select(DagRun.id).where(DagRun.dag_id == dag_id, DagRun.state.in_(("queued", "running"))).limit(1)
-        )
-        is not None,
-        report=next(
-            (each for found in newest_results(session, dag_id, REPORT) for each in _each(Report, [found])), None
-        ),
+        has_dag=dag is not None,
+        is_paused=dag is not None and dag.is_paused,
+        is_running=dag is not None and not dag.is_paused and session.scalar(going_on) is not None,
+        report=next((each for found in reports for each in _each(Report, [found])), None),
         # The newest come first.
-        tests={each.id: each for each in reversed(list(tests))},
+        tests={each.id: each for each in reversed(tested)},
     )
 
 
 def _each(shape: type[Shape], found: object) -> Iterator[Shape]:
     """What a task returned, in as far as it has the shape: the team's own code wrote it."""
     for each in found if isinstance(found, list) else []:
-        with suppress(ValidationError):
+        with suppress(ValidationError, RecursionError):
             yield shape.model_validate(each)
 
 
 def _in_database(team: str, session: Session) -> dict[tuple[str, str], str]:
-    """Kind and id of what Airflow's database holds for the team or for all -> type of a connection."""
     connections = select(Connection.conn_id, Connection.conn_type).where(_of_team(Connection, team))
     variables = select(Variable.key).where(_of_team(Variable, team))
     return {

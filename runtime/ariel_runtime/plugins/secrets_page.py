@@ -6,19 +6,20 @@ Reports and tests come from a team's own code, so every text is escaped, and wha
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import escape
 from typing import Final
 from urllib.parse import quote
 
-from ariel_runtime.checks.secrets import Inventory, State, judge
+from ariel_runtime.checks.named_in_source import GROUP
+from ariel_runtime.checks.secrets import Inventory, State
 from ariel_runtime.identity import certificates
 from ariel_runtime.plugins.secrets_known import Known
 from ariel_runtime.secrets.desk import Entry
 from ariel_runtime.secrets.names import Kind
-from ariel_runtime.secrets.report import DAG, Tested
-from ariel_runtime.secrets.repository_files import RepositoryFiles
+from ariel_runtime.secrets.report import DAG, Need, Tested
+from ariel_runtime.secrets.repository_files import CONNECTIONS, RepositoryFiles
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'self'"
 _STYLE: Final = (
@@ -28,7 +29,6 @@ _STYLE: Final = (
 )
 _MOST_PLACES: Final = 4
 _MOST_ROWS: Final = 2000
-_LONGEST_TEXT: Final = 300
 _REFRESH_SECONDS: Final = 5
 _BAD: Final = (State.MISSING, State.BROKEN)
 _COLUMNS: Final = ("kind", "id", "type", "a task finds it in", "set", "expires", "named in", "last test")
@@ -50,37 +50,31 @@ class Row:
 
 
 def rows(known: Known) -> list[Row]:
-    """By kind and id. Raises RecursionError for a report that is nested too deep."""
-    report = known.report
-    files = RepositoryFiles()
-    if report:
-        variables = dict.fromkeys(report.variables, "")
-        files = RepositoryFiles(connections=report.connections, groups=report.groups, variables=variables)
-    now = datetime.now(UTC)
-    entries = {(str(each.kind), each.id): each for each in known.entries}
-    inventory = Inventory(
-        vault={key: each.enabled and (each.expires is None or each.expires > now) for key, each in entries.items()},
-        files=files,
-        environment=set(report.environment) if report else set(),
-        database=set(known.database),
-        applications=certificates(known.tenant.environment),
-    )
-    found: dict[tuple[str, str], tuple[State, str]] = {}
-    named: dict[tuple[str, str], list[str]] = {}
-    needs = [asdict(each) for each in report.named] if report else []
-    for each in judge({"named": needs, "unknown": [], "broken": []}, inventory):
-        found[each.kind, each.id] = (each.state, each.reason)
-        named.setdefault((each.kind, each.id), []).append(f"{each.file}:{each.line}")
+    """By kind and id."""
+    try:
+        return _rows(known)
+    except RecursionError:
+        # A connection in the report is nested deeper than can be read.
+        return _rows(replace(known, report=None))
+
+
+def _rows(known: Known) -> list[Row]:
+    inventory = _inventory(known)
+    named = _named(known)
     there = {*inventory.vault, *inventory.environment, *inventory.database}
-    there |= {(str(Kind.CONNECTION), each) for each in files.connections}
-    there |= {(str(Kind.VARIABLE), each) for each in files.variables}
-    for key in there - found.keys():
-        found |= {(kind, name): (state, reason) for kind, name, state, reason in inventory.judge(*key)}
-    types = {key: kind for key, kind in known.database.items() if kind}
-    types |= {
-        (str(Kind.CONNECTION), each): str(files.connections[each].get("conn_type", "")) for each in files.connections
-    }
-    types |= {key: each.type for key, each in entries.items() if each.type}
+    there |= {(str(Kind.CONNECTION), each) for each in inventory.files.connections}
+    there |= {(str(Kind.VARIABLE), each) for each in inventory.files.variables}
+    found: dict[tuple[str, str], tuple[State, str]] = {}
+    for key in sorted({*there, *named}):
+        if key[0] == GROUP:
+            found[key] = (State.MISSING, f"add the group to {CONNECTIONS}")
+            continue
+        for kind, name, state, place in inventory.judge(*key):
+            if state is State.MISSING and key in named and all(each.optional for each in named[key]):
+                state, place = State.THERE, "has a default"
+            found.setdefault((kind, name), (state, place))
+    entries = {(str(each.kind), each.id): each for each in known.entries}
+    types = _types(known)
     return [
         Row(
             kind=key[0],
@@ -89,11 +83,52 @@ def rows(known: Known) -> list[Row]:
             place=place,
             type=types.get(key, ""),
             entry=entries.get(key),
-            named_in=tuple(named.get(key, ())),
+            named_in=tuple(f"{each.file}:{each.line}" for each in named.get(key, ())),
             test=known.tests.get(key[1]) if key[0] == Kind.CONNECTION else None,
         )
         for key, (state, place) in sorted(found.items())
     ]
+
+
+def _inventory(known: Known) -> Inventory:
+    report, files = known.report, RepositoryFiles()
+    if report:
+        variables = dict.fromkeys(report.variables, "")
+        files = RepositoryFiles(connections=report.connections, groups=report.groups, variables=variables)
+    now = datetime.now(UTC)
+    return Inventory(
+        vault={
+            (str(each.kind), each.id): each.enabled and (each.expires is None or each.expires > now)
+            for each in known.entries
+        },
+        files=files,
+        environment=set(report.environment) if report else set(),
+        database=set(known.database),
+        applications=certificates(known.tenant.environment),
+    )
+
+
+def _named(known: Known) -> dict[tuple[str, str], list[Need]]:
+    """Kind and id -> places that name it, itself or by a group of connections; a group only where there is none."""
+    found: dict[tuple[str, str], list[Need]] = {}
+    for need in known.report.named if known.report else ():
+        found.setdefault((need.kind, need.id), []).append(need)
+    groups = known.report.groups if known.report else {}
+    for key in [key for key in found if key[0] == GROUP and key[1] in groups]:
+        places = found.pop(key)[:_MOST_PLACES]
+        for conn_id in groups[key[1]]:
+            found.setdefault((str(Kind.CONNECTION), conn_id), []).extend(places)
+    return found
+
+
+def _types(known: Known) -> dict[tuple[str, str], str]:
+    """Of connections, as who comes first in a task's search says."""
+    in_files = known.report.connections if known.report else {}
+    return {
+        **known.database,
+        **{(str(Kind.CONNECTION), each): str(in_files[each].get("conn_type", "")) for each in in_files},
+        **{(str(each.kind), each.id): each.type for each in known.entries if each.type},
+    }
 
 
 def page(teams: Sequence[str], known: Known | None) -> str:
@@ -113,10 +148,7 @@ def _team(known: Known) -> str:
     head = f"<h2>{escape(tenant.team)}</h2><p>Vault <code>{escape(tenant.vault.url)}</code></p>"
     if known.fault:
         head += f'<p class="bad">The vault does not answer: {escape(known.fault)}</p>'
-    try:
-        found = rows(known)
-    except RecursionError:
-        return f'{head}<p class="bad">The report of the repository cannot be read.</p>'
+    found = rows(known)
     if not found:
         command = f"ariel secrets set connection ID --tenant {tenant.slug}"
         return f"{head}{_of_report(known)}<p>No secrets yet: <code>{escape(command)}</code></p>"
@@ -136,6 +168,8 @@ def _of_report(known: Known) -> str:
             f"<code>{escape(dag_id)}</code>. Add it by <code>{escape(call)}</code> of "
             "<code>ariel_runtime.secrets.connections_dag</code>.</p>"
         )
+    if known.is_paused:
+        return f"<p>The team's repository is not read: its DAG <code>{escape(dag_id)}</code> is paused.</p>"
     said = f"read at revision {escape(known.report.revision[:12])}." if known.report else "not read yet."
     button = "It is being read now." if known.is_running else _button(known.tenant.team, "Read the repository anew")
     return f"<p>The team's repository: {said} {button}</p>"
@@ -143,9 +177,7 @@ def _of_report(known: Known) -> str:
 
 def _row(row: Row, known: Known) -> str:
     entry = row.entry
-    when = (
-        [f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "" for moment in (entry.updated, entry.expires)] if entry else []
-    )
+    when = [_moment(each) for each in (entry.updated, entry.expires)] if entry else ["", ""]
     mark = ' class="bad"' if row.state in _BAD else ""
     place = f"{row.state}: {row.place}" if row.state in _BAD else row.place
     places = "<br>".join(map(escape, row.named_in[:_MOST_PLACES]))
@@ -154,8 +186,12 @@ def _row(row: Row, known: Known) -> str:
     cells = [row.kind, row.id, row.type]
     return (
         f"<tr>{''.join(f'<td>{escape(cell)}' for cell in cells)}<td{mark}>{escape(place)}"
-        f"{''.join(f'<td>{cell}' for cell in when or ['', ''])}<td>{places}<td>{_test(row, known)}</tr>"
+        f"{''.join(f'<td>{cell}' for cell in when)}<td>{places}<td>{_test(row, known)}</tr>"
     )
+
+
+def _moment(when: datetime | None) -> str:
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if when else ""
 
 
 def _test(row: Row, known: Known) -> str:
@@ -165,10 +201,10 @@ def _test(row: Row, known: Known) -> str:
     if row.test:
         mark, word = ("good", "reached") if row.test.ok else ("bad", "failed")
         last = (
-            f'<span class="{mark}">{word}</span> {escape(row.test.host)} <small>{row.test.when:%Y-%m-%d %H:%M} UTC'
-            f"<br>{escape(row.test.text)}</small> "
+            f'<span class="{mark}">{word}</span> {escape(row.test.host)} '
+            f"<small>{_moment(row.test.when)}<br>{escape(row.test.text)}</small> "
         )
-    can = known.has_dag and not known.is_running
+    can = known.has_dag and not known.is_paused and not known.is_running
     return last + (_button(known.tenant.team, "Test", row.id) if can else "")
 
 
@@ -188,4 +224,4 @@ def _puzzles(known: Known) -> Iterator[str]:
         for unknown in known.report.unknown[:_MOST_ROWS]:
             yield f"{unknown.file}:{unknown.line} names a {unknown.kind} that only a run would tell: {unknown.text}"
         for broken in known.report.broken[:_MOST_ROWS]:
-            yield f"{broken.file} cannot be imported: {broken.text.strip()[-_LONGEST_TEXT:]}"
+            yield f"{broken.file} cannot be imported: {broken.text}"

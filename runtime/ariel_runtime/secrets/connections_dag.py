@@ -18,10 +18,9 @@ from typing import Any, Final
 from airflow.sdk import Connection, dag, get_current_context, task
 
 from ariel_runtime.secrets.names import PLATFORM_CONNECTIONS, Kind
-from ariel_runtime.secrets.report import ASKED, DAG, REPORT, TESTS, Report, Tested
+from ariel_runtime.secrets.report import ASKED, DAG, LONGEST_TEXT, REPORT, TESTS, Report, Tested
 
 _PREFIXES: Final = {"AIRFLOW_CONN_": Kind.CONNECTION, "AIRFLOW_VAR_": Kind.VARIABLE}
-_LONGEST_TEXT: Final = 500
 _TIMEOUT: Final = timedelta(minutes=5)
 
 
@@ -54,10 +53,13 @@ def read_repository(root: Path, dags: Path, revision: str) -> Report:
     from ariel_runtime.secrets.backend import ENVIRONMENT
     from ariel_runtime.secrets.repository_files import read
 
-    files = read(root, os.environ[ENVIRONMENT])
+    files, found = read(root, os.environ[ENVIRONMENT]), needs(root, dags)
+    for each in (*found["unknown"], *found["broken"]):
+        # The end of a traceback says most.
+        each["text"] = each["text"].strip()[-LONGEST_TEXT:]
     return Report.model_validate(
         {
-            **needs(root, dags),
+            **found,
             "revision": revision,
             "connections": files.connections,
             "groups": files.groups,
@@ -86,5 +88,5 @@ def try_connection(conn_id: str) -> Tested:
         ok, said = connection.test_connection()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the result of the test
         ok, said = False, f"{type(error).__name__}: {error}"
-    text = str(redact(str(said)))[:_LONGEST_TEXT]
-    return Tested(id=conn_id, type=type_, host=str(redact(host)), ok=bool(ok), text=text, when=datetime.now(UTC))
+    host, text = (str(redact(each))[:LONGEST_TEXT] for each in (host, str(said)))
+    return Tested(id=conn_id, type=type_, host=host, ok=bool(ok), text=text, when=datetime.now(UTC))

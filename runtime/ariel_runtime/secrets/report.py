@@ -7,11 +7,9 @@ so the page takes nothing for granted: what has another shape is no report.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
-
-from ariel_runtime.checks.named_in_source import Named, Unknown
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 DAG: Final = ".connections"
 """Ends the id of the DAG; the tenant's slug begins it."""
@@ -23,39 +21,67 @@ ASKED: Final = "connections"
 """Key of a run's configuration: ids of the connections to test."""
 
 
+LONGEST_TEXT: Final = 500
+MOST: Final = 5000
+"""Entries of each kind. A longer report is none: the page of all teams is served by one process."""
+
+Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
+Id = Annotated[str, StringConstraints(max_length=250)]
+"""As long as Airflow's own ids may be."""
+
+
 class _Document(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+
+class Need(_Document):
+    """A place that names something; `kind` as in `checks.named_in_source`."""
+
+    file: Text
+    line: int
+    kind: Id
+    id: Id
+    optional: bool = False
+
+
+class Puzzle(_Document):
+    """A place that names something which only a run would tell."""
+
+    file: Text
+    line: int
+    kind: Id
+    text: Text
 
 
 class Broken(_Document):
     """A file that cannot be read or imported."""
 
-    file: str
-    text: str
+    file: Text
+    text: Text
 
 
 class Report(_Document):
-    revision: str
+    revision: Id
     """Commit of the repository."""
-    named: tuple[Named, ...]
-    unknown: tuple[Unknown, ...]
-    broken: tuple[Broken, ...]
-    connections: Mapping[str, Mapping[str, Any]]
+    named: Annotated[tuple[Need, ...], Field(max_length=MOST)]
+    unknown: Annotated[tuple[Puzzle, ...], Field(max_length=MOST)]
+    broken: Annotated[tuple[Broken, ...], Field(max_length=MOST)]
+    connections: Annotated[Mapping[Id, Mapping[str, Any]], Field(max_length=MOST)]
     """As in connections.yaml: no secrets, but references to some."""
-    groups: Mapping[str, tuple[str, ...]]
-    variables: tuple[str, ...]
+    groups: Annotated[Mapping[Id, tuple[Id, ...]], Field(max_length=MOST)]
+    variables: Annotated[tuple[Id, ...], Field(max_length=MOST)]
     """Keys of the variables files."""
-    environment: tuple[tuple[str, str], ...]
+    environment: Annotated[tuple[tuple[Id, Id], ...], Field(max_length=MOST)]
     """Kind and id of what the pod's environment gives a task."""
 
 
 class Tested(_Document):
     """One test of a connection, by its hook, as the identity of the tenant's tasks."""
 
-    id: str
-    type: str
-    host: str
+    id: Id
+    type: Id
+    host: Text
     ok: bool
-    text: str
+    text: Text
     """What the hook said; secrets in it are masked."""
     when: AwareDatetime

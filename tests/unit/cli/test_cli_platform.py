@@ -27,6 +27,8 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         def do_GET(self) -> None:
             known = self.headers["Authorization"] == f"Bearer {TOKEN}"
             body = json.dumps({"path": self.path} if known else {"detail": "Invalid JWT token"}).encode()
+            if self.path == "/sign-in":
+                body = b"<html>Sign in</html>"
             self.send_response(200 if known else 403)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -62,6 +64,24 @@ def test_a_certificate_that_nobody_vouches_for_is_no_answer(address: str, monkey
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(PlatformError, match="CERTIFICATE_VERIFY_FAILED"):
         Platform.at(address, TOKEN).call("GET", "/ariel/secrets/weather")
+
+
+def test_a_page_of_a_proxy_is_no_answer(address: str) -> None:
+    with pytest.raises(PlatformError, match="200: no JSON"):
+        Platform.at(address, TOKEN).call("GET", "/sign-in")
+
+
+def test_a_sandbox_that_plays_prod_is_not_taken_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[3]
+    for file in ("Pulumi.yaml", "Pulumi.local.yaml", "Pulumi.prod.yaml"):
+        (tmp_path / file).write_text((root / file).read_text())
+    played = Platform.at("airflow.localhost", TOKEN)
+    monkeypatch.setattr(Session, "platform", played)
+    monkeypatch.setenv(TOKEN_VARIABLE, TOKEN)
+    assert Session(tmp_path, "local").running_platform() is played
+    assert Session(tmp_path, "prod").running_platform() is not played
+    monkeypatch.delenv(TOKEN_VARIABLE)
+    assert Session(tmp_path, "prod").running_platform() is played
 
 
 def test_without_a_sandbox_and_a_token_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,16 +16,19 @@ from airflow.api_fastapi.core_api.security import get_user
 from airflow.models import Connection, DagModel, DagRun, Variable
 from airflow.models.dagbundle import DagBundleModel
 from airflow.models.serialized_dag import SerializedDagModel
+from airflow.models.xcom import XComModel
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import LazyDeserializedDAG
+from ariel_runtime.checks.secrets import Inventory
 from ariel_runtime.plugins import secrets_app
 from ariel_runtime.plugins.secrets_app import app
 from ariel_runtime.registry import Vault
 from ariel_runtime.secrets import desk
+from ariel_runtime.secrets.report import MOST
 from azure.core.exceptions import HttpResponseError
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
 from tests.unit.runtime.metadata_tables import metadata_tables, returned
@@ -105,7 +109,8 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Any:
     with session_of.begin() as session:
         session.add(DagBundleModel(name="weather"))
         session.flush()
-        session.add(DagModel(dag_id=DAG_ID, bundle_name="weather", fileloc="x", relative_fileloc="x", is_stale=False))
+        place = {"bundle_name": "weather", "fileloc": "x", "relative_fileloc": "x"}
+        session.add(DagModel(dag_id=DAG_ID, **place, is_stale=False, is_paused=False))
         session.flush()
         with DAG(DAG_ID, schedule=None) as dag:
             EmptyOperator(task_id="report")
@@ -294,16 +299,56 @@ def test_what_is_no_report_is_not_shown(client: TestClient, database: Any, found
     assert "slack_default" in text
 
 
-def test_a_report_that_is_nested_too_deep_breaks_its_own_team_only(client: TestClient, database: Any) -> None:
-    deep: Any = {}
-    for _ in range(sys.getrecursionlimit() // 3):
-        deep = {"a": deep}
-    named = [{"file": "f", "line": 1, "kind": "connection", "id": "deep"}]
-    connections = {"deep": {"conn_type": "http", "extra": deep}}
+MADE: Any = {"__classname__": "airflow.sdk.definitions.asset.Asset", "__version__": 1, "__data__": {"uri": "s3://x"}}
+DEEP: Any = {}
+for _ in range(sys.getrecursionlimit() // 3):
+    DEEP = {"a": DEEP}
+HOSTILE: dict[str, Any] = {
+    "an object to be made": json.dumps(MADE),
+    "an object among the rest": {**REPORT, "connections": {"c": {"conn_type": "http", "extra": MADE}}},
+    "nested too deep": {**REPORT, "connections": {"slack_default": {"conn_type": "http"}, "c": {"extra": DEEP}}},
+    "a long text": {**REPORT, "revision": "x" * 100_000},
+    "many entries": {**REPORT, "variables": [str(each) for each in range(MOST + 1)]},
+    "too long to be read": {**REPORT, "variables": ["x" * 200] * MOST},
+    "half a character": {**REPORT, "variables": ["\ud800"]},
+}
+
+
+@pytest.mark.parametrize("found", HOSTILE.values(), ids=HOSTILE)
+def test_a_report_that_means_harm_leaves_a_short_page_with_the_vault_on_it(
+    client: TestClient, database: Any, monkeypatch: pytest.MonkeyPatch, found: Any
+) -> None:
+    monkeypatch.setattr(XComModel, "deserialize_value", lambda _: pytest.fail("an object was made"))
     with database.begin() as session:
-        session.add(returned(DAG_ID, "report", {**REPORT, "named": named, "connections": connections}, NOW))
+        session.add(returned(DAG_ID, "report", found, NOW))
+        session.add(returned(DAG_ID, "test", [{**TESTED, "text": "x" * 100_000}], NOW))
+    sign_in("op", "weather", "trips")
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert "slack_default" in answer.text
+    assert '<a href="?team=trips">' in answer.text
+    assert len(answer.text) < 10_000
+    assert "slack_default" in {each["id"] for each in client.get("/weather").json()["secrets"]}
+
+
+def test_many_places_that_name_a_large_group_are_judged_once(
+    client: TestClient, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [f"drive-{number}" for number in range(1000)]
+    named = [{"file": "f", "line": line, "kind": "group", "id": "drives"} for line in range(1000)]
+    connections = {each: {"conn_type": "samba"} for each in ids}
+    with database.begin() as session:
+        session.add(
+            returned(
+                DAG_ID, "report", {**REPORT, "named": named, "groups": {"drives": ids}, "connections": connections}, NOW
+            )
+        )
+    judged = []
+    judge = Inventory.judge
+    monkeypatch.setattr(Inventory, "judge", lambda self, *key: judged.append(key) or judge(self, *key))
     sign_in("op", "weather")
-    assert client.get("/").status_code == 200
+    assert "drive-999" in client.get("/").text
+    assert len(judged) < 2 * len(ids)
 
 
 def test_a_test_is_a_run_of_the_teams_own_dag(client: TestClient, database: Any) -> None:
@@ -328,6 +373,27 @@ def test_who_may_not_set_secrets_tests_nothing(
 ) -> None:
     sign_in(role, *teams)
     assert client.post("/weather/runs", follow_redirects=False).status_code == 403
+    with database() as session:
+        assert not list(session.scalars(select(DagRun)))
+
+
+def test_a_dag_that_is_paused_is_waited_for_by_no_page(client: TestClient, database: Any) -> None:
+    sign_in("op", "weather")
+    client.post("/weather/runs", follow_redirects=False)
+    with database.begin() as session:
+        session.scalars(select(DagModel)).one().is_paused = True
+    text = client.get("/").text
+    assert "is paused" in text
+    assert "http-equiv" not in text
+    assert "<button>" not in text
+
+
+def test_a_dag_that_is_gone_or_takes_no_runs_is_not_run(client: TestClient, database: Any) -> None:
+    sign_in("op", "weather")
+    for change, status in (({"allowed_run_types": ["scheduled"]}, 422), ({"is_stale": True}, 404)):
+        with database.begin() as session:
+            session.execute(update(DagModel).values(**change))
+        assert client.post("/weather/runs", follow_redirects=False).status_code == status
     with database() as session:
         assert not list(session.scalars(select(DagRun)))
 

@@ -81,6 +81,7 @@ def test_another_tenants_pod_does_not_get_it(azure: RunningAzure, credential: Ca
         ({"aud": ["https://kubernetes.default.svc"]}, "AADSTS700212"),
         ({"sub": SUBJECT.upper()}, "AADSTS700213"),
         ({"exp": 1_700_000_000}, "AADSTS700024"),
+        ({"exp": "1"}, "AADSTS50027"),
         ({"nbf": 4_000_000_000, "exp": 4_100_000_000}, "AADSTS700024"),
     ],
 )

@@ -157,14 +157,16 @@ def test_while_a_secret_is_rotated_each_reader_sees_a_version_of_it_and_who_begi
     task("mobility")
     monkeypatch.setattr(backend_module, "FOUND_SECONDS", 0.0)
     context = multiprocessing.get_context("fork")
-    done, seen = context.Event(), context.Queue()
-    processes = [context.Process(target=read, args=(done, seen, True)) for _ in range(PROCESSES)]
+    done, begun, seen = context.Event(), context.Queue(), context.Queue()
+    processes = [context.Process(target=read, args=(done, begun, seen, True)) for _ in range(PROCESSES)]
     for process in processes:
         process.start()
-    threads = [threading.Thread(target=read, args=(done, seen, False)) for _ in range(THREADS)]
+    threads = [threading.Thread(target=read, args=(done, begun, seen, False)) for _ in range(THREADS)]
     for thread in threads:
         thread.start()
     try:
+        for _ in range(THREADS + PROCESSES):
+            begun.get(timeout=60)
         for number in range(1, VERSIONS):
             writer.set_secret("airflow-secrets-rotated", version(number))
             assert fresh().get_secret("rotated") == version(number)
@@ -184,8 +186,8 @@ def fresh() -> TenantSecretsBackend:
     return TenantSecretsBackend(vault_url=url("mobility"), owner="airflow-", repository=repository)
 
 
-def read(done: Any, seen: Queue[Counter[str]], own_process: bool) -> None:
-    """Counts what it saw by the character that makes a version; what was no version, or an error, as it is."""
+def read(done: Any, begun: Queue[None], seen: Queue[Counter[str]], own_process: bool) -> None:
+    """Says when it has read once. Counts what it saw, by the character that makes a version; all else as it is."""
     if own_process:
         key_vault.vault_client.cache_clear()
         key_vault._credential.cache_clear()
@@ -196,5 +198,7 @@ def read(done: Any, seen: Queue[Counter[str]], own_process: bool) -> None:
             value = backend.get_secret("rotated") or "absent"
         except Exception as error:  # noqa: BLE001 - the test says which
             value = repr(error)
+        if not counted:
+            begun.put(None)
         counted[value[0] if value == value[0] * 20_000 else value[:200]] += 1
     seen.put(counted)
