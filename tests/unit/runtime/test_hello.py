@@ -104,3 +104,16 @@ def test_a_task_pod_does_not_import_the_page() -> None:
     """Each import is a part of the time from queued to running."""
     program = "import sys, ariel_runtime.plugins.hello; sys.exit('fastapi' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "value", ['{"__classname__": "airflow.sdk.definitions.asset.Asset"}', ["x"], None, "x" * 2_000_000]
+)
+def test_one_teams_value_that_is_no_report_hides_no_other_teams(client: TestClient, database: Any, value: Any) -> None:
+    with database.begin() as session:
+        session.add(returned("mobility.diagnostics", "report", value, datetime.now(UTC) + timedelta(hours=1)))
+    sign_in("admin")
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert "weather.diagnostics" in answer.text
+    assert len(answer.text) < 10_000
