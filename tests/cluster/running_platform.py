@@ -36,6 +36,7 @@ class RunningPlatform:
     def __init__(self, workbench: Workbench) -> None:
         self.workbench = workbench
         self.session: Session = workbench.session(STACK)
+        self._copied: set[str] = set()
 
     @cached_property
     def airflow(self) -> Platform:
@@ -131,8 +132,11 @@ class RunningPlatform:
     def repository(self, slug: str) -> Path:
         """The working copy of a tenant's repository, of this test run; `push` delivers it."""
         copy = self.workbench.root / "repositories" / slug
-        if not copy.exists():
+        if slug not in self._copied:
+            # On a platform that is kept there is one of an earlier run.
+            shutil.rmtree(copy, ignore_errors=True)
             shutil.copytree(TENANT_SOURCES / slug, copy, ignore=shutil.ignore_patterns("__pycache__"))
+            self._copied.add(slug)
         return copy
 
     def push(self, slug: str, files: Mapping[str, str | None]) -> str:
