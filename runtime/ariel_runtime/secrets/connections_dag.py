@@ -33,7 +33,8 @@ def connections_dag(slug: str) -> None:
         def report() -> dict[str, Any]:
             instance: Any = get_current_context()["ti"]
             bundle = instance.bundle_instance
-            found = read_repository(Path(bundle.repo_path), Path(bundle.path), str(bundle.get_current_version()))
+            revision = bundle.get_current_version().version
+            found = read_repository(Path(bundle.repo_path), Path(bundle.path), revision)
             return found.model_dump(mode="json")
 
         @task(task_id=TESTS, execution_timeout=_TIMEOUT)
