@@ -213,13 +213,22 @@ def test_the_page_says_who_names_a_connection_and_tests_it_as_the_team(platform:
         "proof.silent": {"conn_type": "http", "host": "airflow.airflow.svc", "port": 1, "password": VALUE},
     }
     platform.until(lambda: platform.dag("weather.connections").get("is_stale") is False, "the DAG is parsed")
-    for conn_id, connection in connections.items():
-        platform.set_secret("weather", "connection", conn_id, json.dumps(connection))
+
+    def shown(conn_id: str) -> str:
+        """The page after a test of that connection."""
         answer = platform.airflow.answer("POST", "/ariel/secrets/weather/runs", query={"connection": conn_id})
         assert (answer.status_code, answer.headers["location"]) == (303, "../?team=weather")
         platform.until(
             lambda: "It is being read now" not in page(platform, "weather"), "the run of the team's DAG ends"
         )
+        return page(platform, "weather")
+
+    for conn_id, connection in connections.items():
+        platform.set_secret("weather", "connection", conn_id, json.dumps(connection))
+        shown(conn_id)
+    # A run is of the revision that was parsed last.
+    commit = platform.push("weather", {})
+    platform.until(lambda: f"read at revision {commit[:12]}" in shown("proof.folder"), "the newest revision is read")
 
     text = page(platform, "weather")
     lines = {conn_id: next(line for line in text.split("<tr>") if f"<td>{conn_id}<" in line) for conn_id in connections}
@@ -228,8 +237,6 @@ def test_the_page_says_who_names_a_connection_and_tests_it_as_the_team(platform:
     assert "<td>http<" in lines["proof.silent"]
     assert ">failed<" in lines["proof.silent"], lines
     assert "airflow.airflow.svc" in lines["proof.silent"]
-    commit = platform.push("weather", {})
-    assert f"read at revision {commit[:12]}" in text
     assert f"{FILE}:11 names a connection that only a run would tell" in text
     assert VALUE not in text
     assert "proof.folder" not in page(platform, "mobility"), "a team's part shows nothing of another's"
