@@ -23,16 +23,15 @@ from airflow.api_fastapi.auth.managers.models.resource_details import (
 )
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep
-from airflow.models import DagModel
 from airflow.utils.types import DagRunTriggeredByType
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, SecretStr
-from sqlalchemy import select
 
 from ariel_runtime.plugins import secrets_page
-from ariel_runtime.plugins.secrets_known import known
+from ariel_runtime.plugins.secrets_known import known, reporting_dag
+from ariel_runtime.plugins.secrets_rows import rows
 from ariel_runtime.refusal import RefusedError
 from ariel_runtime.registry import Tenant
 from ariel_runtime.secrets.connection_form import require_connection
@@ -105,7 +104,7 @@ def run(tenant: TenantDep, user: GetUserDep, session: SessionDep, connection: st
     entity = DagAccessEntity.RUN
     if not get_auth_manager().is_authorized_dag(method="POST", access_entity=entity, details=details, user=user):
         raise HTTPException(403, f"You may not run {dag_id}")
-    if session.scalar(select(DagModel.dag_id).where(DagModel.dag_id == dag_id, ~DagModel.is_stale)) is None:
+    if reporting_dag(tenant, session) is None:
         raise HTTPException(404, f"The repository of {tenant.team!r} has no DAG {dag_id}")
     conf = {ASKED: [connection] if connection else []}
     name, triggered_by = user.get_name(), DagRunTriggeredByType.UI
@@ -124,9 +123,7 @@ def listed(tenant: TenantDep, session: SessionDep) -> Listing:
     found = known(tenant, session)
     if found.fault:
         raise VaultFailedError(found.fault)
-    secrets = [
-        Listed(**asdict(row.entry), named_in=row.named_in) for row in secrets_page.rows(found) if row.entry is not None
-    ]
+    secrets = [Listed(**asdict(row.entry), named_in=row.named_in) for row in rows(found) if row.entry is not None]
     return Listing(team=tenant.team, vault=tenant.vault.url, secrets=secrets)
 
 

@@ -49,6 +49,11 @@ class Known:
     """Connection -> its last test."""
 
 
+def reporting_dag(tenant: Tenant, session: Session) -> DagModel | None:
+    """The DAG that reports, where the team's repository has it now."""
+    return session.scalar(select(DagModel).where(DagModel.dag_id == f"{tenant.slug}{DAG}", ~DagModel.is_stale))
+
+
 def known(tenant: Tenant, session: Session) -> Known:
     dag_id = f"{tenant.slug}{DAG}"
     fault, entries = "", []
@@ -56,7 +61,7 @@ def known(tenant: Tenant, session: Session) -> Known:
         entries = Desk(tenant).entries()
     except VaultFailedError as error:
         fault = str(error)
-    dag = session.execute(select(DagModel.is_paused).where(DagModel.dag_id == dag_id, ~DagModel.is_stale)).first()
+    dag = reporting_dag(tenant, session)
     going_on = select(DagRun.id).where(DagRun.dag_id == dag_id, DagRun.state.in_(("queued", "running"))).limit(1)
     reports = newest_results(session, dag_id, REPORT, longest=_LONGEST_REPORT)
     tests = newest_results(session, dag_id, TESTS, longest=_LONGEST_TEST, most=_MOST_TESTS)

@@ -1,4 +1,4 @@
-"""The page `/ariel/secrets/` as HTML: each secret of a team once, where a task finds it, and which files name it.
+"""The page `/ariel/secrets/` as HTML.
 
 Reports and tests come from a team's own code, so every text is escaped, and what is shown of them is bounded.
 """
@@ -6,20 +6,16 @@ Reports and tests come from a team's own code, so every text is escaped, and wha
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import escape
 from typing import Final
 from urllib.parse import quote
 
-from ariel_runtime.checks.named_in_source import GROUP
-from ariel_runtime.checks.secrets import Inventory, State
-from ariel_runtime.identity import certificates
+from ariel_runtime.checks.secrets import State
 from ariel_runtime.plugins.secrets_known import Known
-from ariel_runtime.secrets.desk import Entry
+from ariel_runtime.plugins.secrets_rows import MOST_PLACES, Row, rows
 from ariel_runtime.secrets.names import Kind
-from ariel_runtime.secrets.report import DAG, Need, Tested
-from ariel_runtime.secrets.repository_files import CONNECTIONS, RepositoryFiles
+from ariel_runtime.secrets.report import DAG
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'self'"
 _STYLE: Final = (
@@ -27,108 +23,10 @@ _STYLE: Final = (
     "tr{border-bottom:1px solid #ddd}table{border-collapse:collapse}nav a{margin-right:1rem}form{display:inline}"
     ".bad{color:#b00020;font-weight:bold}.good{color:#1b6e2e}small{color:#555}code{background:#f3f3f3}"
 )
-_MOST_PLACES: Final = 4
 _MOST_ROWS: Final = 2000
 _REFRESH_SECONDS: Final = 5
 _BAD: Final = (State.MISSING, State.BROKEN)
 _COLUMNS: Final = ("kind", "id", "type", "a task finds it in", "set", "expires", "named in", "last test")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One secret, variable or connection of a team, by name."""
-
-    kind: str
-    id: str
-    state: State
-    place: str
-    """Where a task finds it, or what to do where it does not."""
-    type: str = ""
-    entry: Entry | None = None
-    named_in: tuple[str, ...] = ()
-    test: Tested | None = None
-
-
-def rows(known: Known) -> list[Row]:
-    """By kind and id."""
-    try:
-        return _rows(known)
-    except RecursionError:
-        # A connection in the report is nested deeper than can be read.
-        return _rows(replace(known, report=None))
-
-
-def _rows(known: Known) -> list[Row]:
-    inventory = _inventory(known)
-    named = _named(known)
-    there = {*inventory.vault, *inventory.environment, *inventory.database}
-    there |= {(str(Kind.CONNECTION), each) for each in inventory.files.connections}
-    there |= {(str(Kind.VARIABLE), each) for each in inventory.files.variables}
-    found: dict[tuple[str, str], tuple[State, str]] = {}
-    for key in sorted({*there, *named}):
-        if key[0] == GROUP:
-            found[key] = (State.MISSING, f"add the group to {CONNECTIONS}")
-            continue
-        for kind, name, state, place in inventory.judge(*key):
-            if state is State.MISSING and key in named and all(each.optional for each in named[key]):
-                state, place = State.THERE, "has a default"
-            found.setdefault((kind, name), (state, place))
-    entries = {(str(each.kind), each.id): each for each in known.entries}
-    types = _types(known)
-    return [
-        Row(
-            kind=key[0],
-            id=key[1],
-            state=state,
-            place=place,
-            type=types.get(key, ""),
-            entry=entries.get(key),
-            named_in=tuple(f"{each.file}:{each.line}" for each in named.get(key, ())),
-            test=known.tests.get(key[1]) if key[0] == Kind.CONNECTION else None,
-        )
-        for key, (state, place) in sorted(found.items())
-    ]
-
-
-def _inventory(known: Known) -> Inventory:
-    report, files = known.report, RepositoryFiles()
-    if report:
-        variables = dict.fromkeys(report.variables, "")
-        files = RepositoryFiles(connections=report.connections, groups=report.groups, variables=variables)
-    now = datetime.now(UTC)
-    return Inventory(
-        vault={
-            (str(each.kind), each.id): each.enabled and (each.expires is None or each.expires > now)
-            for each in known.entries
-        },
-        files=files,
-        environment=set(report.environment) if report else set(),
-        database=set(known.database),
-        applications=certificates(known.tenant.environment),
-    )
-
-
-def _named(known: Known) -> dict[tuple[str, str], list[Need]]:
-    """Kind and id -> places that name it, itself or by a group of connections; a group only where there is none."""
-    found: dict[tuple[str, str], list[Need]] = {}
-    for need in known.report.named if known.report else ():
-        found.setdefault((need.kind, need.id), []).append(need)
-    groups = known.report.groups if known.report else {}
-    for key in [key for key in found if key[0] == GROUP and key[1] in groups]:
-        places = found.pop(key)[:_MOST_PLACES]
-        for conn_id in groups[key[1]]:
-            found.setdefault((str(Kind.CONNECTION), conn_id), []).extend(places)
-    return found
-
-
-def _types(known: Known) -> dict[tuple[str, str], str]:
-    """Of connections, as who comes first in a task's search says."""
-    in_files = known.report.connections if known.report else {}
-    return {
-        **known.database,
-        **{(str(Kind.CONNECTION), each): str(in_files[each].get("conn_type", "")) for each in in_files},
-        **{(str(each.kind), each.id): each.type for each in known.entries if each.type},
-    }
 
 
 def page(teams: Sequence[str], known: Known | None) -> str:
@@ -180,9 +78,9 @@ def _row(row: Row, known: Known) -> str:
     when = [_moment(each) for each in (entry.updated, entry.expires)] if entry else ["", ""]
     mark = ' class="bad"' if row.state in _BAD else ""
     place = f"{row.state}: {row.place}" if row.state in _BAD else row.place
-    places = "<br>".join(map(escape, row.named_in[:_MOST_PLACES]))
-    if len(row.named_in) > _MOST_PLACES:
-        places += f"<br>and {len(row.named_in) - _MOST_PLACES} more"
+    places = "<br>".join(map(escape, row.named_in[:MOST_PLACES]))
+    if len(row.named_in) > MOST_PLACES:
+        places += f"<br>and {len(row.named_in) - MOST_PLACES} more"
     cells = [row.kind, row.id, row.type]
     return (
         f"<tr>{''.join(f'<td>{escape(cell)}' for cell in cells)}<td{mark}>{escape(place)}"

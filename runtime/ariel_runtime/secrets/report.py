@@ -20,7 +20,6 @@ TESTS: Final = "test"
 ASKED: Final = "connections"
 """Key of a run's configuration: ids of the connections to test."""
 
-
 LONGEST_TEXT: Final = 500
 MOST: Final = 5000
 """Entries of each kind. A longer report is none: the page of all teams is served by one process."""
