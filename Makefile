@@ -6,7 +6,7 @@ ARIEL := .venv/bin/ariel
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy down reset test lint format lock bench doctor
+.PHONY: help up preview destroy down reset test lint format lock bench doctor docs
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ lint: $(READY) ## Formatting, rules, types, workflows
 bench: $(READY) ## Seconds per resource against a bare program, paired
 	@.venv/bin/python -m tests.bench engine
 
+docs: $(READY) ## The documentation as a site, in .ariel/site
+	@.venv/bin/mkdocs build --quiet
+
 doctor: $(READY) ## What this machine lacks
 	@$(ARIEL) doctor
 
@@ -45,6 +48,6 @@ lock: $(READY)
 	@.venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
 		--universal --python-version 3.11 requirements.txt --output-file requirements.lock
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock pyproject.toml runtime/pyproject.toml
 	@$(PYTHON) cli/environment.py
 	@touch $@

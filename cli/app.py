@@ -10,14 +10,24 @@ import typer
 from rich.prompt import Confirm
 
 from cli import console, tables
-from cli.dags import dags_app
+from cli.airflow_command import airflow_command
+from cli.dags_local import dags_app
+from cli.dev import dev_command
 from cli.doctor import doctor_command
 from cli.images import images_app
+from cli.kubectl import sandbox_kubeconfig
+from cli.new import new_app
+from cli.operators import operators_app
 from cli.options import AsJson, Context, Kubeconfig, Live, Refresh, Stack, Target, Yes
 from cli.plan import Plan
+from cli.promotion import promote, rollback
+from cli.psql import db_app
 from cli.secrets import secrets_app
 from cli.session import Session, open_session
+from cli.shell import shell_command
+from cli.smoke import smoke_command
 from cli.tenants import tenant_app
+from cli.webhook import webhook_app
 from stacks.errors import ArielError, Problem, UsageError
 
 app = typer.Typer(
@@ -25,9 +35,19 @@ app = typer.Typer(
 )
 app.add_typer(tenant_app, name="tenant")
 app.add_typer(dags_app, name="dags")
+dags_app.command("promote")(promote)
+dags_app.command("rollback")(rollback)
+app.add_typer(db_app, name="db")
 app.add_typer(images_app, name="images")
+app.add_typer(new_app, name="new")
+app.add_typer(operators_app, name="operators")
 app.add_typer(secrets_app, name="secrets")
+app.add_typer(webhook_app, name="webhook")
+app.command("airflow", context_settings={"ignore_unknown_options": True})(airflow_command)
+app.command("dev")(dev_command)
 app.command("doctor")(doctor_command)
+app.command("shell")(shell_command)
+app.command("smoke")(smoke_command)
 
 
 def run() -> int:
@@ -131,19 +151,7 @@ def status(stack: Stack = "local", as_json: AsJson = False) -> None:
 @app.command()
 def kubeconfig(stack: Stack = "local") -> None:
     """Print the path of the kubeconfig of the stack's sandbox cluster."""
-    path = open_session(stack).sandbox.cluster().kubeconfig
-    if not path.exists():
-        raise UsageError(
-            [
-                Problem(
-                    path=f"sandbox of {stack}",
-                    value="no cluster yet",
-                    rule="the kubeconfig is written when the cluster starts",
-                    action=f"run `ariel up --stack {stack}`",
-                )
-            ]
-        )
-    print(path)
+    print(sandbox_kubeconfig(open_session(stack)))
 
 
 @app.command()

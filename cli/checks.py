@@ -1,4 +1,8 @@
-"""Whether what a team's DAGs name is in an environment: asks the platform what there is, and lets the runtime judge."""
+"""A team's repository, checked before it is merged: alone, or against an environment and an older revision.
+
+The runtime judges what only Airflow's code can tell, in a process of its own which is given no credential; here is who
+is asked what, and what is compared.
+"""
 
 from __future__ import annotations
 
@@ -7,113 +11,221 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from cli import in_flight, source_checks
+from cli.base_revision import commit_of, export, merge_base
+from cli.inventory import delivered, inventory, packages, runs_in_flight
 from cli.platform import Platform
+from cli.repository import repository_at
 from cli.session import Session
 from components.airflow_settings import ENVIRONMENT
 from stacks.errors import ArielError, Problem, UsageError
+from stacks.tenant import Application, Processor
 
 BAD: Final = ("missing", "broken")
 """States of a finding that fail a check."""
-_CHECK: Final = "ariel_runtime.checks.secrets"
-_CHECK_SECONDS: Final = 300
-_PAGE: Final = 100
+IMPORTS: Final = "imports"
+SECRETS: Final = "secrets"
+_OF_RUNTIME: Final = (IMPORTS, "policies", "ids", "budget", "top-level", SECRETS)
+CHECKS: Final = (*_OF_RUNTIME, source_checks.RUFF, source_checks.MYPY, in_flight.CHECK)
+LAPTOP: Final = "laptop"
+"""Name of the environment where none is asked."""
+_MODULE: Final = "ariel_runtime.checks"
+_NOTING: Final = "ariel_runtime.secrets.parsing.WhileParsing"
+_TRACEBACK: Final = "50"
+"""Lines of it that Airflow keeps: the innermost of the repository is among them."""
+_SECONDS: Final = 1800
 
 
 class CheckError(ArielError):
-    """The check itself failed: a DAG file ends the process, or never ends."""
+    """The check itself failed: what it started ended without an answer."""
 
 
-def find(session: Session, tenant: str, repository: Path) -> list[dict[str, Any]]:
-    """`{file, line, kind, id, state, reason}` of each name in the checkout.
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is checked, and how its environment delivers it."""
 
-    Raises UsageError, PlatformError, CheckError.
-    """
-    known = session.settings.tenants.get(tenant)
+    root: Path
+    tenant: str
+    bundle: Path
+    """The folder that is delivered; relative to the root."""
+    branch: str | None = None
+    """Whose newest revision runs; None where no environment says it."""
+    budget: float = Processor().import_timeout
+    applications: Mapping[str, Application] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the caller wants to know."""
+
+    checks: Sequence[str] = CHECKS
+    base: str | None = None
+    deployed: bool = False
+    python: str = sys.executable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """`runs` is None where no environment was asked, `base` where there is no revision to compare with."""
+
+    findings: list[dict[str, Any]]
+    changes: list[dict[str, Any]]
+    runs: list[dict[str, Any]] | None
+    base: str | None
+    parsed_by: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def bad(self) -> bool:
+        return any(each["state"] in BAD for each in self.findings)
+
+
+def subject_alone(folder: Path, tenant: str | None) -> Subject:
+    """By what the repository says of itself. Raises UsageError."""
+    if tenant is not None and (folder / "dags").is_dir() and not (folder / "pyproject.toml").is_file():
+        return Subject(root=folder.resolve(), tenant=tenant, bundle=Path("dags"))
+    found = repository_at(folder)
+    return Subject(root=found.root, tenant=tenant or found.tenant, bundle=Path("."))
+
+
+def subject_in(session: Session, folder: Path, tenant: str | None) -> Subject:
+    """By what the stack file says of the tenant. Raises UsageError."""
+    slug = tenant or repository_at(folder).tenant
+    known = session.settings.tenants.get(slug)
     if known is None:
         rule = f"one of {', '.join(session.settings.tenants)}"
-        raise UsageError([Problem(path="--tenant", value=tenant, rule=rule, action="see `ariel tenant list`")])
-    dags = repository / known.repository.path
-    if not dags.is_dir():
+        raise UsageError([Problem(path="--tenant", value=slug, rule=rule, action="see `ariel tenant list`")])
+    if not (folder / known.repository.path).is_dir():
         rule = f"a checkout that holds the folder {known.repository.path!r} of the DAGs"
-        raise UsageError([Problem(path="--repository", value=str(repository), rule=rule, action="name another folder")])
-    inventory = _inventory(session.running_platform(), tenant, session.stack)
-    inventory["applications"] = {name: each.certificate for name, each in known.applications.items()}
-    return _judged(tenant, repository, dags, inventory)
+        raise UsageError([Problem(path="--repository", value=str(folder), rule=rule, action="name another folder")])
+    return Subject(
+        root=folder.resolve(),
+        tenant=slug,
+        bundle=Path(known.repository.path),
+        branch=known.repository.branch,
+        budget=known.processor.import_timeout,
+        applications=known.applications,
+    )
 
 
-def _inventory(platform: Platform, tenant: str, env: str) -> dict[str, Any]:
-    """What the environment has for the team, by name."""
-    now = datetime.now(UTC)
-    vault = [
-        {
-            "kind": each["kind"],
-            "id": each["id"],
-            "usable": each["enabled"] and (each["expires"] is None or datetime.fromisoformat(each["expires"]) > now),
-        }
-        for each in platform.call("GET", f"/ariel/secrets/{tenant}")["secrets"]
-    ]
-    database = [
-        {"kind": kind, "id": each[name]}
-        for kind, name in (("connection", "connection_id"), ("variable", "key"))
-        for each in _all(platform, f"{kind}s")
-        if each.get("team_name") in (None, tenant)
-    ]
-    return {"environment": env, "vault": vault, "database": database}
+def chosen(only: Sequence[str], skip: Sequence[str]) -> list[str]:
+    """Names of checks, in their order. Raises UsageError for one that does not exist."""
+    for option, names in (("--only", only), ("--skip", skip)):
+        if unknown := [each for each in names if each not in CHECKS]:
+            rule, action = f"one of {', '.join(CHECKS)}", "correct it or leave it out"
+            raise UsageError([Problem(path=option, value=", ".join(unknown), rule=rule, action=action)])
+    return [each for each in CHECKS if (not only or each in only) and each not in skip]
 
 
-def _all(platform: Platform, what: str) -> Iterator[dict[str, Any]]:
-    """Page by page: Airflow cuts every answer."""
-    seen = 0
-    while True:
-        answer = platform.call("GET", f"/api/v2/{what}", query={"limit": _PAGE, "offset": seen})
-        yield from answer[what]
-        seen += len(answer[what])
-        if not answer[what] or seen >= answer["total_entries"]:
-            return
-
-
-def _judged(tenant: str, repository: Path, dags: Path, inventory: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What the check says, run in a process of its own, which is given no credential."""
-    bundle = {"name": tenant, "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", "kwargs": {}}
+def check(subject: Subject, asked: Asked, platform: Platform | None, env: str = LAPTOP) -> Report:
+    """Without a platform nothing is said of secrets and of runs. Raises UsageError, PlatformError, CheckError."""
+    compared = in_flight.CHECK in asked.checks
+    base = _base(subject, asked, platform) if compared else None
+    wanted = [each for each in _OF_RUNTIME if each in asked.checks and (platform is not None or each != SECRETS)]
+    there = None
+    if platform is not None and SECRETS in wanted:
+        certificates = {name: each.certificate for name, each in subject.applications.items()}
+        there = {**inventory(platform, subject.tenant, env), "applications": certificates}
     with tempfile.TemporaryDirectory() as home:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": home,
-            "LANG": "C.UTF-8",
-            "AIRFLOW_HOME": home,
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
-            ENVIRONMENT: inventory["environment"],
-        }
-        command = [sys.executable, "-m", _CHECK, str(repository.resolve()), str(dags.resolve())]
-        given = json.dumps(inventory)
-        try:
-            done = subprocess.run(
-                command,
-                input=given,
-                env=environment,
-                cwd=home,
-                capture_output=True,
-                text=True,
-                timeout=_CHECK_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise _failed(repository, f"no end within {_CHECK_SECONDS} s") from None
-    if done.returncode != 0:
-        raise _failed(repository, done.stderr.strip()[-500:] or f"status {done.returncode}")
+        environment = runtime_environment(subject, env, home)
+        question = {"checks": wanted, "budget": subject.budget, "inventory": there, "base": None}
+        if base:
+            place = Path(home) / "base"
+            export(subject.root, base, place)
+            older = {**question, "checks": [], "inventory": None}
+            question["base"] = _answer(place, subject.bundle, older, asked.python, environment)["shape"]
+        answer = _answer(subject.root, subject.bundle, question, asked.python, environment)
+        findings = [*answer["findings"], *_of_source(subject, asked, environment)]
+    runs = None
+    if compared and platform is not None:
+        runs = in_flight.judged(runs_in_flight(platform, subject.tenant), answer["changes"])
+    if platform is not None and IMPORTS in wanted:
+        findings += _other_versions(answer["parsed_by"]["packages"], packages(platform))
+    if compared and base is None:
+        findings.append(_without_base(subject))
+    findings += in_flight.findings(answer["changes"], runs)
+    return Report(findings=findings, changes=answer["changes"], runs=runs, base=base, parsed_by=answer["parsed_by"])
+
+
+def _base(subject: Subject, asked: Asked, platform: Platform | None) -> str | None:
+    if asked.deployed:
+        commit = delivered(platform, subject.tenant) if platform is not None else None
+        return commit_of(subject.root, commit) if commit else None
+    return commit_of(subject.root, asked.base) if asked.base else merge_base(subject.root, subject.branch)
+
+
+def runtime_environment(subject: Subject, env: str, home: str) -> dict[str, str]:
+    """Of what is started for a check: Airflow's settings where DAGs are parsed, and no credential."""
+    bundle = {"name": subject.tenant, "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", "kwargs": {}}
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": home,
+        "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "AIRFLOW_HOME": home,
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": str(subject.budget),
+        "AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACK_DEPTH": _TRACEBACK,
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
+        "AIRFLOW__WORKERS__SECRETS_BACKEND": _NOTING,
+        ENVIRONMENT: env,
+    }
+
+
+def _answer(
+    root: Path, bundle: Path, question: Mapping[str, Any], python: str, environment: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the runtime says of a folder."""
     try:
-        return list(json.loads(done.stdout)["findings"])
-    except (ValueError, KeyError):
-        raise _failed(repository, done.stdout[-500:]) from None
+        done = subprocess.run(
+            [python, "-m", _MODULE, str(root), str(root / bundle)],
+            input=json.dumps(question),
+            env=environment,
+            cwd=environment["HOME"],
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise _failed(root, f"no end within {_SECONDS} s") from None
+    if done.returncode != 0:
+        raise _failed(root, done.stderr.strip()[-500:] or f"status {done.returncode}")
+    return dict(json.loads(done.stdout))
 
 
-def workflow_commands(findings: list[dict[str, Any]]) -> Iterator[str]:
+def _of_source(subject: Subject, asked: Asked, environment: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    if source_checks.RUFF in asked.checks:
+        yield from source_checks.of_ruff(subject.root, environment)
+    if source_checks.MYPY in asked.checks:
+        yield from source_checks.of_mypy(subject.root, environment, asked.python)
+
+
+def _other_versions(here: Mapping[str, str], there: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    for name, version in there.items():
+        if here.get(name, version) != version:
+            reason = f"the environment has {version}, this check used {here[name]}: see `--python`"
+            yield _of_repository(IMPORTS, "package", name, "warning", reason)
+
+
+def _without_base(subject: Subject) -> dict[str, Any]:
+    branch = f"origin/{subject.branch or 'HEAD'}"
+    reason = f"compared with nothing: fetch {branch}, or name a revision by `--base`"
+    return _of_repository(in_flight.CHECK, "revision", branch, "cannot tell", reason)
+
+
+def _of_repository(check_name: str, kind: str, name: str, state: str, reason: str) -> dict[str, Any]:
+    return {"check": check_name, "file": ".", "line": 1, "kind": kind, "id": name, "state": state, "reason": reason}
+
+
+def workflow_commands(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Workflow commands of GitHub Actions, which show a finding at its line of the pull request."""
     for each in findings:
         if each["state"] == "there":
@@ -124,6 +236,6 @@ def workflow_commands(findings: list[dict[str, Any]]) -> Iterator[str]:
         yield f"::{level} file={each['file']},line={each['line']}::{escaped}"
 
 
-def _failed(repository: Path, value: str) -> CheckError:
-    rule, action = "every file can be parsed", "mend the file whose name stands last, then check again"
-    return CheckError([Problem(path=str(repository), value=value, rule=rule, action=action)])
+def _failed(root: Path, value: str) -> CheckError:
+    rule, action = "Airflow and ariel's runtime can be started", "mend what stands last, or choose another `--python`"
+    return CheckError([Problem(path=str(root), value=value, rule=rule, action=action)])

@@ -4,32 +4,57 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from cli import checks, console, tables
-from cli.options import AsJson, Environment, Repository, Tenant
+from cli import check_tables, checks, console
+from cli.options import AsJson, Repository
 from cli.session import open_session
+from stacks.errors import Problem, UsageError
 
 dags_app = typer.Typer(no_args_is_help=True, help="Look at a team's DAGs before they are merged.")
 
 
 @dags_app.command("check")
 def check(
-    tenant: Tenant, env: Environment = "local", repository: Repository = Path("."), as_json: AsJson = False
+    tenant: Annotated[str | None, typer.Option("--tenant", "-t", help="Slug of the team, if no file says it.")] = None,
+    env: Annotated[str | None, typer.Option("--env", "--stack", "-s", help="The environment; `local` if none.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no environment, so not of secrets and runs.")] = False,
+    repository: Repository = Path("."),
+    base: Annotated[str | None, typer.Option(help="Revision to compare with; else where the branch began.")] = None,
+    deployed: Annotated[bool, typer.Option("--deployed", help="Compare with what the environment has now.")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="Name of a check; may be given more than once.")] = None,
+    skip: Annotated[list[str] | None, typer.Option(help="Name of a check to leave out; as --only.")] = None,
+    python: Annotated[str, typer.Option(help="Interpreter with Airflow and ariel's runtime, such as the image's.")] = (
+        sys.executable
+    ),
+    as_json: AsJson = False,
 ) -> None:
-    """Tell whether every connection, variable and secret that the DAGs name is in that environment.
+    """Tell what would go wrong with a team's repository once it is merged, and which runs in flight it would break.
 
-    Exits with 1 where one is missing or a file is broken. Under GitHub Actions each becomes an annotation.
+    Exits with 1 where something would. Under GitHub Actions each finding becomes an annotation.
     """
-    findings = checks.find(open_session(env), tenant, repository)
-    if as_json:
-        print(json.dumps({"findings": findings}, indent=2))
+    if offline and (env or deployed):
+        given = "--env" if env else "--deployed"
+        rule = "nothing that an environment would have to answer"
+        raise UsageError([Problem(path="--offline", value=f"with {given}", rule=rule, action="leave one of them out")])
+    asked = checks.Asked(checks=checks.chosen(only or (), skip or ()), base=base, deployed=deployed, python=python)
+    if offline:
+        report = checks.check(checks.subject_alone(repository, tenant), asked, None)
     else:
-        console.out.print(tables.of_findings(findings, env))
+        session = open_session(env or "local")
+        subject = checks.subject_in(session, repository, tenant)
+        report = checks.check(subject, asked, session.running_platform(), session.stack)
+    if as_json:
+        print(json.dumps(report.as_json(), indent=2))
+    else:
+        for each in check_tables.of_report(report, asked.checks, None if offline else session.stack):
+            console.out.print(each)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for annotation in checks.workflow_commands(findings):
+        for annotation in checks.workflow_commands(report.findings):
             console.err.print(annotation, markup=False)
-    if any(each["state"] in checks.BAD for each in findings):
+    if report.bad:
         raise typer.Exit(1)

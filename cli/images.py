@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli import console, production_images
+from cli import child_images, console, production_images
 from cli.image_pins import pinned, write_pins
-from cli.options import AsJson, Live
+from cli.options import AsJson, Environment, Live
+from cli.repository import find_repository
 from cli.session import Session, open_session
 from cli.workspace import stack_file
+from sandbox.report import Report
 from sandbox.rootfs import images
+from sandbox.rootfs.child import ChildImage
 from sandbox.rootfs.definition import load_all
 from stacks.errors import Problem, UsageError
 from stacks.naming import Kind, Names
@@ -40,9 +44,28 @@ def list_images(as_json: AsJson = False) -> None:
 
 
 @images_app.command("build")
-def build_images(live: Live = False, folder: Folder = ARCHIVES) -> None:
-    """Build what is missing: for the sandbox from Debian's packages, with --live by Docker for a real registry."""
+def build_images(
+    live: Live = False,
+    folder: Folder = ARCHIVES,
+    push: Annotated[bool, typer.Option("--push", help="In a team's repository: bring them to --env as well.")] = False,
+    env: Environment = "local",
+) -> None:
+    """Build what is missing: for the sandbox from Debian's packages, with --live by Docker for a real registry.
+
+    In a team's repository its child images, whose tags are written into images/lock.json; else the platform's images.
+    """
     report = console.ProgressReport()
+    if repository := find_repository(Path.cwd()):
+        children = child_images.of(repository)
+        if live:
+            _build_live(children, open_session(env, live=True), repository.root / folder, push, report)
+        else:
+            _build_here(children, open_session(env) if push else None, report)
+        child_images.write_lock(repository.root, children)
+        console.out.print(f"{child_images.LOCK} names them; commit it", markup=False)
+        return
+    if push:
+        raise _not_in_repository()
     if live:
         archives = [production_images.build(image, folder, report).file for image in load_all().values()]
     else:
@@ -70,6 +93,24 @@ def push_images(stack: RealStack, folder: Folder = ARCHIVES) -> None:
     )
 
 
+def _build_live(children: Mapping[str, ChildImage], session: Session, folder: Path, push: bool, report: Report) -> None:
+    registry = _registry(session)
+    for name, archive in child_images.build(children, registry, folder, report).items():
+        if push:
+            production_images.push(archive, registry, children[name].repository, report)
+        print(archive.file)
+
+
+def _build_here(children: Mapping[str, ChildImage], session: Session | None, report: Report) -> None:
+    """With a session for its sandbox's node as well."""
+    for image in children.values():
+        built = images.ensure_child(image, report)
+        if session:
+            print(session.sandbox.take_image(built, child_images.tag(image), session.settings, report))
+        else:
+            print(built.archive)
+
+
 def _registry(session: Session) -> str:
     """Name of the stack's registry; the sandbox's is emulated and keeps nothing."""
     settings = session.settings
@@ -95,6 +136,19 @@ def _not_built(file: Path) -> UsageError:
                 value=f"{file}: not there",
                 rule="the archives of this checkout's images",
                 action="run `ariel images build --live`, with the same folder, first",
+            )
+        ]
+    )
+
+
+def _not_in_repository() -> UsageError:
+    return UsageError(
+        [
+            Problem(
+                path="--push",
+                value=str(Path.cwd()),
+                rule="in a team's repository, whose child images it brings to an environment",
+                action="change into one; the platform's own images are pushed by `ariel images push`",
             )
         ]
     )

@@ -95,6 +95,15 @@ class Platform:
         """As the person or pipeline that a token of Airflow's API was issued to."""
         return cls(f"https://{host}", ssl.create_default_context(), lambda _: token)
 
+    @property
+    def url(self) -> str:
+        """Under its public name."""
+        return f"https://{host}" if (host := self._client.headers.get("Host")) else self._address
+
+    def token(self) -> str:
+        """Signs in for another client of the API. Raises PlatformError."""
+        return self._token(self._client)
+
     def components(self) -> dict[str, bool]:
         """Name -> whether it works. An API server that does not answer is all there is to say."""
         api = "airflow api-server"
@@ -128,7 +137,15 @@ class Platform:
         return Run.of(runs[0]) if runs else None
 
     def trigger(self, dag_id: str, seconds: float = RUN_SECONDS) -> Run:
-        """Start a run and return it once it has ended. Raises PlatformError when it did not succeed in that time.
+        """Start a run and return it once it has ended. Raises PlatformError when it did not succeed in that time."""
+        run = self.run(dag_id, seconds)
+        if run.state != "success":
+            where = f"run {run.run_id} of {dag_id}"
+            raise _error(where, run.state, "it succeeds", f"read the logs of its tasks, {self._address}/dags/{dag_id}")
+        return run
+
+    def run(self, dag_id: str, seconds: float = RUN_SECONDS) -> Run:
+        """Start a run and return it once it has ended, well or not. Raises PlatformError when it did not in that time.
 
         The time includes that until the DAG is known: its processor may not have parsed it yet.
         """
@@ -141,8 +158,6 @@ class Platform:
         while run.state not in FINISHED:
             self._pause(deadline, where, run.state)
             run = Run.of(self._patient(deadline, f"/api/v2/dags/{dag_id}/dagRuns/{run.run_id}"))
-        if run.state != "success":
-            raise _error(where, run.state, "it succeeds", f"read the logs of its tasks, {self._address}/dags/{dag_id}")
         return run
 
     def _patient(

@@ -12,8 +12,9 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,14 +51,34 @@ class Archive:
     """SPDX, as JSON."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What Docker builds an image of."""
+
+    dockerfile: Path
+    context: Path
+    """In a checkout of git, whose revision becomes a label."""
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    """Further ones by the names that the Dockerfile has for them."""
+
+
 def planned(image: Definition, folder: Path) -> Archive:
     """Where the archive of the image, as it is in this checkout, stands in `folder`."""
     parts = [content_digest(image.home)]
     if image.python:
         package = image.home / image.python.package
         parts += [content_digest(package / name) for name in ("pyproject.toml", "ariel_runtime")]
-    tag = f"{image.version}-{hashlib.sha256(''.join(parts).encode()).hexdigest()[:12]}"
-    stem = f"{image.name}-{tag}"
+    return archive_of(image.name, tag_of(image.version, parts), folder)
+
+
+def tag_of(version: str, parts: Sequence[str]) -> str:
+    """The version, and a digest of the digests of all that decides the image."""
+    return f"{version}-{hashlib.sha256(''.join(parts).encode()).hexdigest()[:12]}"
+
+
+def archive_of(name: str, tag: str, folder: Path) -> Archive:
+    """Where it stands in `folder`, built or not."""
+    stem = f"{name}-{tag}"
     return Archive(tag=tag, file=folder / f"{stem}.tar", bill_of_materials=folder / f"{stem}.spdx.json")
 
 
@@ -65,26 +86,26 @@ def build(image: Definition, folder: Path, report: Report) -> Archive:
     """Build the image where its archive is missing. Raises MachineError."""
     archive = planned(image, folder)
     if not archive.bill_of_materials.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = archive.file.with_suffix(".partial")
-        with report.step(f"Build image {image.name} {archive.tag}"):
-            _run(_build_command(image, archive.tag, partial))
-            partial.rename(archive.file)
-            archive.bill_of_materials.write_text(json.dumps(bill_of_materials(archive.file)))
+        source = Source(dockerfile=image.home / "Dockerfile", context=image.home.parents[1])
+        make(archive, source, report)
     return archive
+
+
+def make(archive: Archive, source: Source, report: Report) -> None:
+    """Build an archive of that source. Raises MachineError."""
+    archive.file.parent.mkdir(parents=True, exist_ok=True)
+    partial = archive.file.with_suffix(".partial")
+    with report.step(f"Build image {archive.file.stem}"):
+        _run(_build_command(source, archive.tag, partial))
+        partial.rename(archive.file)
+        archive.bill_of_materials.write_text(json.dumps(bill_of_materials(archive.file)))
 
 
 def push(archive: Archive, registry: str, repository: str, report: Report) -> Pin:
     """Push an archive to a registry of Azure, unless the tag is there: a tag never moves. Raises MachineError."""
     host = f"{registry}.azurecr.io"
     target = f"docker://{host}/{repository}:{archive.tag}"
-    with tempfile.TemporaryDirectory() as scratch, report.step(f"Push {repository}:{archive.tag}"):
-        account = f"{scratch}/account.json"
-        token = json.loads(_run(["az", "acr", "login", "--name", registry, "--expose-token", "--output", "json"]))
-        _run(
-            ["skopeo", "login", f"--authfile={account}", "--username", _TOKEN_USER, "--password-stdin", host],
-            given=token["accessToken"],
-        )
+    with _signed_in(registry, host) as account, report.step(f"Push {repository}:{archive.tag}"):
         digest = _held(target, account)
         if digest is None:
             options = ["--all", "--preserve-digests", f"--dest-authfile={account}"]
@@ -95,7 +116,35 @@ def push(archive: Archive, registry: str, repository: str, report: Report) -> Pi
     return Pin(repository=repository, tag=archive.tag, digest=digest)
 
 
-def _held(target: str, account: str) -> str | None:
+def pull(registry: str, image: str, layout: Path, report: Report) -> None:
+    """Copy an image (`repository:tag`) of a registry of Azure to a new folder in the OCI image layout, under its tag.
+
+    Raises MachineError.
+    """
+    host, tag = f"{registry}.azurecr.io", image.rpartition(":")[2]
+    source = f"docker://{host}/{image}"
+    with _signed_in(registry, host) as account, report.step(f"Fetch {image}"):
+        if _held(source, account) is None:
+            action = "run `ariel images push` first, or use the checkout that the environment was made of"
+            raise _failed(source, "not there", action)
+        platform = [f"--override-{key}={value}" for key, value in zip(("os", "arch"), PLATFORM.split("/"), strict=True)]
+        _run(["skopeo", *platform, "copy", f"--src-authfile={account}", source, f"oci:{layout}:{tag}"])
+
+
+@contextmanager
+def _signed_in(registry: str, host: str) -> Iterator[Path]:
+    """A file with the token of the user of `az login`, for skopeo, until the block ends."""
+    with tempfile.TemporaryDirectory() as scratch:
+        account = Path(scratch) / "account.json"
+        token = json.loads(_run(["az", "acr", "login", "--name", registry, "--expose-token", "--output", "json"]))
+        _run(
+            ["skopeo", "login", f"--authfile={account}", "--username", _TOKEN_USER, "--password-stdin", host],
+            given=token["accessToken"],
+        )
+        yield account
+
+
+def _held(target: str, account: Path) -> str | None:
     """Digest of what a registry holds under a tag; None where it holds nothing."""
     try:
         return _run(["skopeo", "inspect", f"--authfile={account}", "--format={{.Digest}}", target]).strip()
@@ -131,14 +180,14 @@ def bill_of_materials(archive: Path) -> dict[str, Any]:
     raise _failed(archive.name, "no SPDX document attached", "build it with a version of buildx that knows --sbom")
 
 
-def _build_command(image: Definition, tag: str, target: Path) -> list[str]:
-    context = image.home.parents[1]
-    revision = _run(["git", "-C", str(context), "rev-parse", "HEAD"]).strip()
+def _build_command(source: Source, tag: str, target: Path) -> list[str]:
+    revision = _run(["git", "-C", str(source.context), "rev-parse", "HEAD"]).strip()
     return [
         *("docker", "buildx", "build", f"--builder={_builder()}", f"--platform={PLATFORM}"),
         *("--sbom=true", "--provenance=mode=max"),
         *(f"--build-arg=VERSION={tag}", f"--build-arg=REVISION={revision}"),
-        *(f"--file={image.home / 'Dockerfile'}", f"--output=type=oci,dest={target}", str(context)),
+        *(f"--build-context={name}={place}" for name, place in source.contexts.items()),
+        *(f"--file={source.dockerfile}", f"--output=type=oci,dest={target}", str(source.context)),
     ]
 
 

@@ -55,7 +55,10 @@ def write_template(
 ) -> None:
     """Write the file that lists what the team's DAGs still miss there, for `import` to take once it is filled."""
     session = open_session(env)
-    text = secrets_file.template(checks.find(session, tenant, repository), session.settings.tenants[tenant].owner, env)
+    asked = checks.Asked(checks=[checks.SECRETS])
+    subject, platform = checks.subject_in(session, repository, tenant), session.running_platform()
+    found = checks.check(subject, asked, platform, env).findings
+    text = secrets_file.template(found, session.settings.tenants[tenant].owner, env)
     if file is None:
         print(text, end="")
     else:

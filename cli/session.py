@@ -31,6 +31,8 @@ from stacks.settings import EnvironmentClass, Settings
 
 TOKEN_VARIABLE: Final = "ARIEL_TOKEN"  # noqa: S105 - the name of a variable
 """Holds a token of Airflow's API, for platforms in Azure."""
+DIAGNOSTICS: Final = ".diagnostics"
+"""Ends the id of the DAG that each tenant has (`ariel_runtime.diagnostics`); the slug begins it."""
 
 
 def open_session(stack: str, *, live: bool = False) -> Session:
@@ -219,8 +221,8 @@ class Session:
         runs = self.platform.last_runs(self.settings.tenants, RUN_SECONDS)
         never = [slug for slug, run in runs.items() if run is None]
         for slug in never:
-            with console.err.status(f"first run of {slug}.diagnostics"):
-                self.platform.trigger(f"{slug}.diagnostics")
+            with console.err.status(f"first run of {slug}{DIAGNOSTICS}"):
+                self.platform.trigger(f"{slug}{DIAGNOSTICS}")
 
     @cached_property
     def _azure(self) -> Azure:

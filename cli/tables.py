@@ -77,16 +77,6 @@ def of_secrets(listing: Mapping[str, Any], now: datetime) -> Table:
     return table(f"secrets of {listing['team']} in {listing['vault']}", columns, rows)
 
 
-def of_findings(findings: Sequence[Mapping[str, Any]], env: str) -> Table:
-    """What a check of the DAGs found; what is wrong first."""
-    order = ("broken", "missing", "cannot tell", "there")
-    rows = [
-        (f"{each['file']}:{each['line']}", each["kind"], each["id"], each["state"], each["reason"])
-        for each in sorted(findings, key=lambda each: order.index(each["state"]))
-    ]
-    return table(f"what the DAGs need of {env}", ("where", "kind", "id", "state", ""), rows)
-
-
 def _age(when: str | None, now: datetime) -> str:
     if when is None:
         return "-"

@@ -35,9 +35,13 @@ def add_tenant(
     group_id: Annotated[str, typer.Option(help="Object id of the team's Entra group.")],
     repository: Annotated[str, typer.Option(help="URL of the DAG repository.")],
     stack: Stack = "local",
+    path: Annotated[
+        str, typer.Option(help="Folder of it that is delivered; all of what `ariel new tenant-repo` made.")
+    ] = edit.WHOLE,
 ) -> None:
     """Write one more block into the stack file, if the file stays valid with it."""
-    edit.add_tenant(_file(stack), slug, edit.skeleton(owner=owner, group_id=group_id, url=repository))
+    block = edit.skeleton(owner=owner, group_id=group_id, url=repository, path=path)
+    edit.add_tenant(_file(stack), slug, block)
     console.out.print(f"{slug} is in {_file(stack).name}; `ariel preview --stack {stack}` shows what it adds")
 
 

@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 import pulumi
 from pulumi_kubernetes import apps, core
 
+from components.namespace import PLATFORM
 from components.network_policy import (
     GIT_PORT,
     HTTPS_PORT,
+    MIRROR_STATE_PORT,
     anywhere,
     egress,
     in_namespace,
@@ -45,6 +47,7 @@ NAME: Final = "git-mirror"
 POLL_SECONDS: Final = 20
 _SSH_PORT: Final = 22
 _SERVED: Final = "repository.git"
+_PORTS: Final = {"git": GIT_PORT, "state": MIRROR_STATE_PORT}
 RESOURCES: Final = Resources(cpu="50m", memory="256Mi")
 """`git fetch` of a large repository is what needs it; serving takes a few MiB."""
 CPU_LIMIT: Final = "500m"
@@ -61,6 +64,8 @@ class GitMirrorArgs:
 
 class GitMirror(pulumi.ComponentResource):
     """Owns the Deployment, Service and network policy of `git daemon`, which serves one repository, read-only.
+
+    On a second port the API server, and nobody else, asks for its state and has it fetch at once.
 
     `pulumi up` does not wait for it: a tenant's unreachable repository must not fail the platform's update.
     Output: `url`, the repository as it is served inside the cluster.
@@ -86,7 +91,7 @@ class GitMirror(pulumi.ComponentResource):
             metadata={**metadata, "annotations": {"pulumi.com/skipAwait": "true"}},
             spec={
                 "selector": {NAME_LABEL: NAME},
-                "ports": [{"name": "git", "port": GIT_PORT, "targetPort": GIT_PORT}],
+                "ports": [{"name": name, "port": port, "targetPort": port} for name, port in _PORTS.items()],
             },
             opts=child,
         )
@@ -97,7 +102,10 @@ class GitMirror(pulumi.ComponentResource):
             namespace=args.namespace,
             selector={NAME_LABEL: NAME},
             parent=self,
-            ingress=[ingress(readers, GIT_PORT)],
+            ingress=[
+                ingress(readers, GIT_PORT),
+                ingress([in_namespace(PLATFORM, {"component": "api-server"})], MIRROR_STATE_PORT),
+            ],
             # Any address, since the git server may be public or on-premises; no code of the tenant runs here.
             egress=[egress([anywhere()], remote_port(args.repository.url))],
         )
@@ -131,6 +139,7 @@ def _template(args: GitMirrorArgs) -> Manifest:
             "ARIEL_REPOSITORY_BRANCH": args.repository.branch,
             "ARIEL_MIRROR_FOLDER": f"/var/lib/ariel/{_SERVED}",
             "ARIEL_MIRROR_PORT": str(GIT_PORT),
+            "ARIEL_MIRROR_STATE_PORT": str(MIRROR_STATE_PORT),
             "ARIEL_POLL_SECONDS": str(POLL_SECONDS),
         },
         mounts=[
@@ -138,7 +147,7 @@ def _template(args: GitMirrorArgs) -> Manifest:
             mount("state", STATE_FOLDER),
             mount("scratch", "/tmp"),  # noqa: S108 - inside the container
         ],
-        ports=[{"name": "git", "containerPort": GIT_PORT}],
+        ports=[{"name": name, "containerPort": port} for name, port in _PORTS.items()],
         # Not by connecting: git's daemon reports a connection without a request as an error.
         startupProbe={**served, "failureThreshold": 12},
         readinessProbe={**served, "periodSeconds": 10},

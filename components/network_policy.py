@@ -20,6 +20,8 @@ API_SERVER_PORT: Final = 8080
 PGBOUNCER_PORT: Final = 6432
 POSTGRESQL_PORT: Final = 5432
 GIT_PORT: Final = 9418
+MIRROR_STATE_PORT: Final = 9419
+"""Where a git mirror is asked by the API server, which knows it as `ariel_runtime.mirror_state.PORT`."""
 HTTPS_PORT: Final = 443
 STATSD_PORT: Final = 9125
 API_PORTS: Final = (HTTPS_PORT, 6443)

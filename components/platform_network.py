@@ -8,10 +8,12 @@ import pulumi
 
 from components.network_policy import (
     API_PORTS,
+    MIRROR_STATE_PORT,
     PGBOUNCER_PORT,
     STATSD_PORT,
     anywhere,
     egress,
+    in_tenant_namespaces,
     named,
     network_policy,
     pods,
@@ -28,10 +30,11 @@ class PlatformNetworkArgs:
 
 
 class PlatformNetwork(pulumi.ComponentResource):
-    """Owns the one policy that opens the release's way out, which the namespace's default policy closes.
+    """Owns the policies that open the release's way out, which the namespace's default policy closes.
 
-    To PgBouncer, statsd, the Kubernetes API, the token endpoint and the log storage; no other port anywhere.
-    Output: `policy`, the policy's name.
+    To PgBouncer, statsd, the Kubernetes API, the token endpoint and the log storage; the API server also to where the
+    tenants' git mirrors tell their state. No other port anywhere.
+    Output: `policy`, the name of the whole release's.
     """
 
     def __init__(self, name: str, args: PlatformNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -47,6 +50,14 @@ class PlatformNetwork(pulumi.ComponentResource):
                 egress([pods(component="statsd", release=args.release)], STATSD_PORT, protocol="UDP"),
                 egress([anywhere()], *API_PORTS),
             ],
+        )
+        network_policy(
+            f"{name}-api-server",
+            policy=f"{args.release}-api-server-egress",
+            namespace=args.namespace,
+            selector={"release": args.release, "component": "api-server"},
+            parent=self,
+            egress=[egress([in_tenant_namespaces("parse", component="git-mirror")], MIRROR_STATE_PORT)],
         )
         self.policy: pulumi.Output[str] = policy.metadata["name"]
         self.register_outputs({"policy": self.policy})

@@ -15,7 +15,7 @@ One ConfigMap `tenant-<slug>` in the platform's namespace, labelled `ariel.dev/t
     slots                       size of the Airflow pool, as many as the quota's pods
     vault                       {url, shared: whether names in it begin with `<slug>--`}
     logs                        {container}
-    alerts                      {channel, target}, or null
+    alerts                      {channel, target, pager where there is one}, or null
 
 PgBouncer's sidecar, the reconciler, the scheduler's executor and the API server's auth manager follow these by label.
 So no shared resource holds the list of tenants, and none restarts when a tenant comes or goes.
@@ -134,7 +134,7 @@ def _document(args: TenantRegistryArgs) -> dict[str, Any]:
         "slots": args.slots,
         "vault": {"url": args.vault_url, "shared": args.shared_vault},
         "logs": {"container": args.log_container},
-        "alerts": args.alerts.model_dump() if args.alerts else None,
+        "alerts": args.alerts.model_dump(exclude_none=True) if args.alerts else None,
     }
 
 

@@ -25,8 +25,8 @@ from sandbox.plugins.kubernetes.waiting import PODS_VARIABLE
 from sandbox.postgres.servers import PostgresServers
 from sandbox.report import LineReport, Report
 from sandbox.rootfs.images import BuiltImage, planned
-from sandbox.workloads import furnish, git_hosts
-from stacks.errors import Problem, UsageError
+from sandbox.workloads import furnish, git_hosts, take_child
+from stacks.errors import MachineError, Problem, UsageError
 from stacks.settings import Settings
 
 ENGINE_TOOLS: Final = ("pulumi", "helm")
@@ -177,9 +177,25 @@ class Sandbox:
     def _furnish(self, one_node: Cluster, settings: Settings, report: Report) -> None:
         if databases := self.databases(report):
             databases.start_all()
-        self._images = furnish(settings, one_node, self.paths.root / "git", report)
+        self._images = furnish(settings, one_node, self.paths.git, report)
         self.ingress.launch(kubeconfig=one_node.kubeconfig, ingress_class=INGRESS_CLASS, report=report)
         self.ingress.wait(report)
+
+    def take_image(self, image: BuiltImage, tag: str, settings: Settings, report: Report) -> str:
+        """Give the node a team's image; returns the name by which its pods find it. Raises MachineError."""
+        with self._locked(report):
+            if self.network is None:
+                raise MachineError([self._without_node()])
+            node = self.cluster(toolchain.ensure(NODE_TOOLS, report))
+            return take_child(settings, node, image, tag, report)
+
+    def _without_node(self) -> Problem:
+        return Problem(
+            path=f"sandbox of {self.paths.stack}",
+            value="without a node",
+            rule="a sandbox with a node of its own, as the first `ariel up` makes it",
+            action=f"run `ariel up --stack {self.paths.stack}` as root; with `--live` images go to a real registry",
+        )
 
     def stop(self, report: Report | None = None) -> None:
         """End all processes; data stays."""

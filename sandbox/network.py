@@ -6,7 +6,7 @@ Owns the address plan. Does not own what listens there, nor the link that carrie
 |---|---|
 | 10.213.N.1 | the host's end: API server |
 | 10.213.N.2 | the node |
-| 10.213.N.3 | the emulated public endpoints of Azure and the git server |
+| 10.213.N.3 | the emulated public endpoints of Azure, the git server and the recorded forecast |
 | 10.213.N.32-63 | PostgreSQL servers, one address each |
 | 10.214.N.0/24 | ClusterIP addresses of services |
 | 10.215.N.0/24 | pods |

@@ -54,6 +54,11 @@ class SandboxPaths:
         return self.root / "cluster"
 
     @property
+    def git(self) -> Path:
+        """Bare repositories of the emulated git host, each at the path of its URL; to push, name the folder."""
+        return self.root / "git"
+
+    @property
     def ports(self) -> Path:
         """Ports of what is not part of the cluster."""
         return self.root / "ports.json"

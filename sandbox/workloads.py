@@ -6,9 +6,8 @@ Owns the order in which a node is furnished for a stack's settings. Does not own
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,13 +17,11 @@ from sandbox.cluster import Cluster
 from sandbox.paths import REPOSITORY
 from sandbox.report import Report
 from sandbox.rootfs import images
+from stacks import starter
 from stacks.naming import Kind, Names
 from stacks.settings import Image, Settings
 
 TENANT_SOURCES: Final = REPOSITORY / "dags" / "tenants"
-STARTER: Final = REPOSITORY / "dags" / "starter"
-"""What a tenant without an example of its own begins with."""
-PLACEHOLDER: Final = "SLUG"
 
 
 def image_settings(settings: Settings) -> dict[str, Image]:
@@ -34,6 +31,11 @@ def image_settings(settings: Settings) -> dict[str, Image]:
         "pgbouncer": settings.images.pgbouncer,
         "statsd-exporter": settings.images.statsd,
     }
+
+
+def registry(settings: Settings) -> str:
+    """Login server of the stack's registry, whose name the images have in the node as well."""
+    return f"{Names(organisation=settings.organisation, stack=settings.stack).of(Kind.REGISTRY)}.azurecr.io"
 
 
 def git_hosts(settings: Settings) -> frozenset[str]:
@@ -65,28 +67,31 @@ def _publish(settings: Settings, repositories: Path) -> None:
             git_server.publish(repositories, path, example, tenant.repository.branch)
         elif not (repositories / path).exists():
             with tempfile.TemporaryDirectory() as folder:
-                git_server.publish(repositories, path, _starter(slug, Path(folder) / slug), tenant.repository.branch)
+                first = Path(folder) / slug
+                starter.write(first, slug)
+                git_server.publish(repositories, path, first, tenant.repository.branch)
 
 
-def _starter(slug: str, folder: Path) -> Path:
-    """A first repository for that tenant."""
-    shutil.copytree(STARTER, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in folder.rglob("*.*"):
-        file.write_text(file.read_text().replace(PLACEHOLDER, slug))
-    return folder
+def take_child(settings: Settings, cluster: Cluster, image: images.BuiltImage, tag: str, report: Report) -> str:
+    """Import a team's image; returns the name by which its pods find it. Raises MachineError."""
+    wanted = f"{registry(settings)}/{image.repository}:{tag}"
+    present = cluster.images()
+    if not {wanted, image.reference} <= present:
+        _take(cluster, image, wanted, present, report)
+    return wanted
 
 
 def _import(settings: Settings, cluster: Cluster, built: Mapping[str, images.BuiltImage], report: Report) -> None:
     present = cluster.images()
-    names = Names(organisation=settings.organisation, stack=settings.stack)
-    registry = f"{names.of(Kind.REGISTRY)}.azurecr.io"
     for name, said in image_settings(settings).items():
-        image = built[name]
-        wanted = f"{registry}/{said.repository}:{image.version_tag}"
-        if wanted in present:
-            continue
-        with report.step(f"Import image {name}"):
-            for part in (image.foundation, image):
-                if part is not None and part.reference not in present:
-                    cluster.import_image(part.archive)
-            cluster.name_image(image.reference, wanted)
+        wanted = f"{registry(settings)}/{said.repository}:{built[name].version_tag}"
+        if wanted not in present:
+            _take(cluster, built[name], wanted, present, report)
+
+
+def _take(cluster: Cluster, image: images.BuiltImage, wanted: str, present: Set[str], report: Report) -> None:
+    with report.step(f"Import image {image.name}"):
+        for part in image.parts():
+            if part.reference not in present:
+                cluster.import_image(part.archive)
+        cluster.name_image(image.reference, wanted)

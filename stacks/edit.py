@@ -25,15 +25,17 @@ from stacks.wording import nearest
 
 TENANTS: Final = f"{PREFIX}tenants"
 INDENT: Final = 2
+WHOLE: Final = "."
+"""`repository.path` of a repository that is laid out as `dags/starter/`."""
 
 _SKELETON: Final = """\
 owner: {owner}
 groupId: {group_id}
 repository:
   url: {url}
-  # Branch whose newest revision runs in this environment, and the folder which holds the DAGs.
+  # Branch whose newest revision runs in this environment, and the folder of it that is delivered: `.` is all of it.
   branch: main
-  path: dags
+  path: {path}
 # The most that all task pods of the tenant may use at one time.
 quota:
   pods: 20
@@ -47,10 +49,11 @@ quota:
 """
 
 
-def skeleton(*, owner: str, group_id: str, url: str) -> CommentedMap:
+def skeleton(*, owner: str, group_id: str, url: str, path: str = WHOLE) -> CommentedMap:
     """A commented block for a new tenant: mail address of its owner, object id of its Entra group, DAG repository."""
-    block: CommentedMap = _yaml().load(_SKELETON.format(owner="o", group_id="g", url="u"))
-    block["owner"], block["groupId"], block["repository"]["url"] = owner, group_id, url
+    block: CommentedMap = _yaml().load(_SKELETON.format(owner="o", group_id="g", url="u", path="p"))
+    block["owner"], block["groupId"] = owner, group_id
+    block["repository"].update({"url": url, "path": path})
     return block
 
 

@@ -133,12 +133,14 @@ class Secrets(Model):
 
 
 class Alerts(Model):
-    """Where the tenant hears of failures."""
+    """Where the tenant hears of runs that failed; its triggerer sends the messages (docs/notifications.md)."""
 
-    channel: Literal["slack", "email"]
-    """How."""
+    channel: Literal["slack", "email", "webhook"]
+    """How; with the connection `alerts` of the tenant's vault."""
     target: Annotated[str, StringConstraints(min_length=1)]
-    """A Slack channel (`#weather-data`) or a mail address."""
+    """A Slack channel (`#weather-data`), a mail address, or the path of a webhook at its connection's host."""
+    pager: Annotated[str, StringConstraints(min_length=1)] | None = None
+    """Where critical failures go too, with the connection `alerts_pager`."""
 
 
 class Pools(Model):
@@ -176,7 +178,7 @@ class Tenant(Model):
     allowed_images: tuple[Annotated[str, StringConstraints(pattern=ALLOWED_IMAGE_PATTERN)], ...] = ()
     """Images, beside the platform's, that the tenant's tasks may ask for; `*` only as a last part after a `/`."""
     alerts: Alerts | None = None
-    """Where the tenant hears of failures."""
+    """Where the tenant hears of runs that failed."""
     secrets: Secrets = Secrets()
     """Where the tenant's secrets live."""
     pools: Pools = Pools()

@@ -57,7 +57,7 @@ def part(plans: Mapping[str, Plan]) -> Iterator[str]:
     yield from ("", "What a Secret holds reaches the pods that mount it:", "")
     yield from table(("Secret", "holds", "mounted by"), by_class(plans, access_cluster.secrets))
     yield from ("", "## Database", "", *table(_LOGIN, by_class(plans, access_cluster.logins)), "")
-    yield "What each role may do with each table and row: [grants](../runtime/ariel_runtime/database/README.md)."
+    yield "What each role may do with each table and row: `runtime/ariel_runtime/database/README.md`."
     for title, direction, head in _NETWORK:
         found = by_class(plans, partial(access_cluster.connections, direction=direction), alike=False)
         yield from ("", title, "", *table(head, found))

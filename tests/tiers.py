@@ -23,6 +23,9 @@ TIERS = {
     "cluster": "a node, PostgreSQL, PgBouncer and Airflow; runs of two tenants, attacks, rotation; needs root",
 }
 
+PARALLEL = {"unit": ("--numprocesses=2", "--dist=loadfile")}
+"""The other tiers start what uses both cores by itself."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -59,7 +62,8 @@ def run(tier: str) -> Result:
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", f"tests/{tier}", "--quiet", f"--junitxml={report}"]
+        options = ("--quiet", f"--junitxml={report}", *PARALLEL.get(tier, ()))
+        command = [sys.executable, "-m", "pytest", f"tests/{tier}", *options]
         status = subprocess.run(command, cwd=ROOT, check=False).returncode
         counts = count(report) if report.exists() else {}
     return Result(

@@ -1,4 +1,5 @@
-"""The `workflows` check of `make lint`: what GitHub would refuse or run differently than it reads.
+"""The `workflows` check of `make lint`: what GitHub would refuse or run differently than it reads, here and in what a
+team begins with.
 
 actionlint judges the workflows; ariel's own rule judges which foreign actions they run: pinned by commit, with the
 version that the commit is said to be. Exit status 1 when one of them complains.
@@ -15,6 +16,7 @@ from typing import Final
 
 from sandbox import toolchain
 from stacks.errors import ArielError
+from stacks.starter import STARTER
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 GITHUB: Final = ROOT / ".github"
@@ -28,7 +30,7 @@ _VERSION: Final = re.compile(r"^\s+# v\d+\.\d+\.\d+$")
 
 def main() -> int:
     """0 when nobody complains, else 1."""
-    workflows = sorted((GITHUB / "workflows").glob("*.yml"))
+    workflows = sorted([*(GITHUB / "workflows").glob("*.yml"), *(STARTER / ".github" / "workflows").glob("*.yml")])
     actions = sorted((GITHUB / "actions").glob("*/action.yml"))
     complaints = [*unpinned([*workflows, *actions]), *_actionlint(workflows)]
     if not workflows:

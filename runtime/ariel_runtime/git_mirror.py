@@ -5,7 +5,7 @@ remote is away or the branch is gone there; a mirror that cannot be read any mor
 Only this branch is fetched, since the other references of a public host are everybody's (`refs/pull/*`).
 
 Environment: ARIEL_REPOSITORY_URL (without user name and password), ARIEL_REPOSITORY_BRANCH, ARIEL_MIRROR_FOLDER (the
-repository; its parent is writable), ARIEL_MIRROR_PORT, ARIEL_POLL_SECONDS.
+repository; its parent is writable), ARIEL_MIRROR_PORT, ARIEL_MIRROR_STATE_PORT, ARIEL_POLL_SECONDS.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ariel_runtime.git import ENVIRONMENT, GitError, git
+from ariel_runtime.json_logs import log_as_json
 from ariel_runtime.life import Life
+from ariel_runtime.mirror_state import MirrorState, answering
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_PAUSE: Final = 300.0
@@ -38,6 +40,9 @@ class Settings:
     branch: str
     folder: Path
     port: int
+    """Of git's daemon."""
+    state_port: int
+    """Where the API server asks; see `mirror_state`."""
     poll_seconds: float
 
     @classmethod
@@ -53,6 +58,7 @@ class Settings:
             branch=os.environ["ARIEL_REPOSITORY_BRANCH"],
             folder=Path(os.environ["ARIEL_MIRROR_FOLDER"]),
             port=int(os.environ["ARIEL_MIRROR_PORT"]),
+            state_port=int(os.environ["ARIEL_MIRROR_STATE_PORT"]),
             poll_seconds=float(os.environ["ARIEL_POLL_SECONDS"]),
         )
 
@@ -160,43 +166,48 @@ def run(settings: Settings, life: Life, stop: threading.Event) -> None:
         daemon.keep_running()
         life.beat()
 
-    mirror = Mirror(settings, tick)
+    mirror, state = Mirror(settings, tick), MirrorState()
     try:
         mirror.prepare()
         tick()
-        refresh = mirror.update if mirror.is_sound() else mirror.replace
-        failures = 0
-        while not stop.is_set():
-            failures = 0 if _refreshed(mirror, refresh) else failures + 1
-            if not failures:
-                refresh = mirror.update
-            _pause(min(2.0**failures, _LONGEST_PAUSE) if failures else settings.poll_seconds, tick, stop)
+        with answering(state, settings.state_port):
+            refresh = mirror.update if mirror.is_sound() else mirror.replace
+            failures = 0
+            while not stop.is_set():
+                failures = 0 if _refreshed(mirror, refresh, state) else failures + 1
+                if not failures:
+                    refresh = mirror.update
+                _pause(min(2.0**failures, _LONGEST_PAUSE) if failures else settings.poll_seconds, tick, state)
     except InterruptedError:
         pass
     finally:
         daemon.stop()
 
 
-def _refreshed(mirror: Mirror, refresh: Callable[[], None]) -> bool:
+def _refreshed(mirror: Mirror, refresh: Callable[[], None], state: MirrorState) -> bool:
+    state.fetch_begins()
     before = mirror.commit()
     try:
         refresh()
     except GitError as error:
         _LOG.error("Still serving %s: %s", before or "an empty repository", error)
+        state.fetch_ended(before, str(error))
         return False
     if (now := mirror.commit()) != before:
         _LOG.info("Serving %s", now)
+    state.fetch_ended(now)
     return True
 
 
-def _pause(seconds: float, tick: Callable[[], None], stop: threading.Event) -> None:
-    while seconds > 0 and not stop.wait(min(seconds, _TICK_SECONDS)):
+def _pause(seconds: float, tick: Callable[[], None], state: MirrorState) -> None:
+    """Until the next poll, or until somebody asks for it."""
+    while seconds > 0 and not state.wait_until_wanted(min(seconds, _TICK_SECONDS)):
         seconds -= _TICK_SECONDS
         tick()
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    log_as_json()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

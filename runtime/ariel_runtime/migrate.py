@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from ariel_runtime import metadata_engine
+from ariel_runtime.json_logs import log_as_json
 from ariel_runtime.metadata_engine import Target, direct_engine
 from ariel_runtime.tokens import TokenUnavailableError
 
@@ -30,8 +31,7 @@ class CannotMigrateError(Exception):
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("azure").setLevel(logging.ERROR)  # it logs each request with its headers
+    log_as_json()
     try:
         target = Target.of_environment()
         wait_for_role(target)

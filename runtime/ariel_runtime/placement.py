@@ -53,7 +53,8 @@ def tenant_of(bundle: str, dag_id: str, known: Mapping[str, Tenant]) -> Tenant:
 def task_pod(tenant: Tenant, request: PodRequest) -> models.V1Pod:
     """What the tenant and the author add to the template. Raises RefusedError."""
     account = f"{_OWN_ACCOUNT}-{request.identity}" if request.identity else _OWN_ACCOUNT
-    problems = [*_of_identity(tenant, account, request.identity), *_of_image(tenant, request.image)]
+    image = full_name(tenant, request.image)
+    problems = [*_of_identity(tenant, account, request.identity), *_of_image(tenant, image)]
     if problems:
         raise RefusedError(problems)
     labels = {f"{AUTHOR_LABELS}/{name}": value for name, value in request.labels.items()}
@@ -64,7 +65,7 @@ def task_pod(tenant: Tenant, request: PodRequest) -> models.V1Pod:
             containers=[
                 models.V1Container(
                     name=CONTAINER,
-                    image=request.image,
+                    image=image,
                     env=[models.V1EnvVar(name=name, value=value) for name, value in tenant.environment.items()],
                     resources=_resources(request),
                 )
@@ -92,6 +93,26 @@ def _of_identity(tenant: Tenant, account: str, identity: str | None) -> list[Pro
             action=f"leave it out, or have the group added to `tenants.{tenant.slug}.identities`",
         )
     ]
+
+
+def full_name(tenant: Tenant, image: str | None) -> str | None:
+    """A bare `name:tag` in the first place among the tenant's images that may hold it; all else as it stands.
+
+    In the platform's registry, the one that is allowed whole, a tenant's images are below its slug.
+    """
+    if image is None or "/" in image:
+        return image
+    name = _untagged(image)
+    for pattern in tenant.images:
+        place, slash, last = pattern.rpartition("/")
+        if last == "*" or _untagged(last) == name:
+            folder = place if "/" in place or last != "*" else f"{place}/{tenant.slug}"
+            return pattern if image == name == _untagged(last) else f"{folder}{slash}{image}"
+    return image
+
+
+def _untagged(image: str) -> str:
+    return image.partition("@")[0].partition(":")[0]
 
 
 def _of_image(tenant: Tenant, image: str | None) -> list[Problem]:

@@ -16,6 +16,7 @@ from airflow.configuration import conf
 from airflow.exceptions import AirflowClusterPolicyViolation
 from airflow.policies import hookimpl
 
+from ariel_runtime.notifications.wishes import misunderstood
 from ariel_runtime.pod_request import REFUSED, pod_request
 from ariel_runtime.refusal import Problem, RefusedError
 
@@ -58,7 +59,11 @@ def pool_is_own(slug: str, task: Operator) -> Problem | None:
     )
 
 
-DAG_RULES: Final[tuple[Callable[[str, DAG], Problem | None], ...]] = (id_has_prefix,)
+def alerts_are_understood(slug: str, dag: DAG) -> Problem | None:
+    return misunderstood(dag.tags)
+
+
+DAG_RULES: Final[tuple[Callable[[str, DAG], Problem | None], ...]] = (id_has_prefix, alerts_are_understood)
 TASK_RULES: Final[tuple[Callable[[str, Operator], Problem | None], ...]] = (pool_is_own,)
 
 

@@ -71,6 +71,8 @@ class Vault:
 class Alerts:
     channel: str
     target: str
+    pager: str | None = None
+    """Where critical failures go too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +169,8 @@ def _alerts(entry: _Part) -> Alerts | None:
     if entry.value.get("alerts") is None:
         return None
     alerts = entry.part("alerts")
-    return Alerts(channel=alerts.text("channel"), target=alerts.text("target"))
+    pager = alerts.text("pager") if "pager" in alerts.value else None
+    return Alerts(channel=alerts.text("channel"), target=alerts.text("target"), pager=pager)
 
 
 class _Part:

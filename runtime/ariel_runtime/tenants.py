@@ -10,6 +10,7 @@ from typing import Final
 from airflow.configuration import conf
 
 from ariel_runtime.kubernetes_api import KubernetesApi
+from ariel_runtime.laptop import ENVIRONMENT, LAPTOP
 from ariel_runtime.registry import Follower, Tenant, TenantRegistry
 
 _FIRST_READ_SECONDS: Final = 30
@@ -20,11 +21,21 @@ class RegistryUnreadError(RuntimeError):
 
 
 def tenants() -> Mapping[str, Tenant]:
-    """Slug -> tenant, at most a second old. Raises RegistryUnreadError; only the first call waits."""
+    """Slug -> tenant, at most a second old. Raises RegistryUnreadError; only the first call waits.
+
+    A laptop is nobody's cluster: it knows none.
+    """
+    if os.environ.get(ENVIRONMENT) == LAPTOP:
+        return {}
     follower = _follower()
     if not follower.wait(_FIRST_READ_SECONDS):
         raise RegistryUnreadError(f"the tenant registry could not be read within {_FIRST_READ_SECONDS} seconds")
     return follower.latest.tenants
+
+
+def followed() -> Mapping[str, Tenant]:
+    """As `tenants`, but never waits: none in a process that has not asked for them."""
+    return _follower().latest.tenants if _follower.cache_info().currsize else {}
 
 
 def tenant_of_dag(dag_id: str) -> Tenant | None:

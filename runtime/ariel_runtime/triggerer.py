@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from ariel_runtime.git import GitError, git
+from ariel_runtime.json_logs import log_as_json
 
 COMMAND: Final = (sys.executable, "-m", "ariel_runtime.patient_triggerer")
 
@@ -125,7 +126,7 @@ def _end(process: subprocess.Popen[bytes] | None) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    log_as_json()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from sandbox import git_server
+from sandbox import forecast, git_server
 from sandbox.account_mirror import mirror_accounts
 from sandbox.arm.app import create_app
 from sandbox.arm.faults import load_schedule
@@ -93,6 +93,7 @@ def _public(service: Service, given: argparse.Namespace, servers: PostgresServer
     }
     git = git_server.app(given.sandbox / "git")
     apps |= dict.fromkeys(given.git_host, git)
+    apps[forecast.HOST] = forecast.app()
     background = [mirror_accounts(cluster)]
     if given.azurite:
         contents = Contents(service.world, Azurite(given.sandbox), given.azurite)

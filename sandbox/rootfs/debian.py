@@ -44,12 +44,13 @@ def with_packages(
     name: str,
     packages: Sequence[str],
     *,
+    below: Layer = BASE,
     then: str = "",
     inputs: Mapping[str, Path] | None = None,
     tools: Mapping[str, Path] | None = None,
 ) -> Layer:
     """A layer that installs packages, without starting any service, and then runs a script."""
-    install = f"apt update\napt install {shlex.join(packages)}" if packages else ":"
+    install = f"{with_releases(packages)}apt update\napt install {shlex.join(packages)}" if packages else ":"
     script = f"""
 printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d
 apt() {{ apt-get -q -y -o APT::Sandbox::User=root -o Acquire::Languages=none -o APT::Install-Recommends=no "$@"; }}
@@ -57,4 +58,21 @@ apt() {{ apt-get -q -y -o APT::Sandbox::User=root -o Acquire::Languages=none -o 
 rm -f /usr/sbin/policy-rc.d
 rm -rf /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/log/*.log /var/log/apt /var/cache/apt/*.bin /var/cache/ldconfig
 {then}"""
-    return Layer(name=name, script=script, below=BASE, inputs=inputs or {}, tools=tools or {})
+    return Layer(name=name, script=script, below=below, inputs=inputs or {}, tools=tools or {})
+
+
+def with_releases(packages: Sequence[str]) -> str:
+    """The script that lets apt find packages of other releases, asked for as `python2.7/bullseye`; empty without one.
+
+    They come from the mirror of the tree's own release, and nothing that was not asked for comes with them.
+    """
+    releases = sorted({release for package in packages if (release := package.partition("/")[2])})
+    if not releases:
+        return ""
+    return f"""
+mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep '/debian/*$' | sort -u | head -n 1)
+for release in {" ".join(releases)}; do
+    echo "deb $mirror $release main" > /etc/apt/sources.list.d/$release.list
+    printf 'Package: *\\nPin: release n=%s\\nPin-Priority: 100\\n' $release > /etc/apt/preferences.d/$release
+done
+"""

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.report import Report
-from sandbox.rootfs import archive, recipes
+from sandbox.rootfs import archive, child_layers, recipes
+from sandbox.rootfs.child import ChildImage
 from sandbox.rootfs.chroot import require_root
-from sandbox.rootfs.definition import Definition, load_all
+from sandbox.rootfs.definition import Definition, load, load_all
 from sandbox.rootfs.layers import Layer, building, ensure_layer, folder, partial_folder
 
 HOST: Final = "localhost"
@@ -44,6 +45,10 @@ class BuiltImage:
         """Its name inside the archive."""
         return f"{HOST}/{self.repository}:{self.version_tag}"
 
+    def parts(self) -> list[BuiltImage]:
+        """Itself after all that must be in the node before it."""
+        return [*(self.foundation.parts() if self.foundation else ()), self]
+
 
 def ensure_images(report: Report) -> dict[str, BuiltImage]:
     """All images by name, built as far as they are missing. Raises MachineError."""
@@ -51,6 +56,15 @@ def ensure_images(report: Report) -> dict[str, BuiltImage]:
     with building(report):
         _remove_unused()
     return built
+
+
+def ensure_child(child: ChildImage, report: Report) -> BuiltImage:
+    """A team's image, and Airflow's below it, built as far as they are missing. Raises UsageError, MachineError."""
+    airflow = load("airflow")
+    _ensure(airflow, report)
+    image = _child(child, airflow)
+    _ensure_archive(image, report)
+    return image.built
 
 
 def planned() -> dict[str, BuiltImage]:
@@ -77,6 +91,15 @@ def _image(image: Definition) -> _Image:
     return _Image(definition=image, top=top, built=built, below=below)
 
 
+def _child(child: ChildImage, airflow: Definition) -> _Image:
+    below = _image(airflow)
+    named = {"name": child.repository.replace("/", "-"), "repository": child.repository}
+    definition = airflow.model_copy(update=named)
+    top = child_layers.layers(child, airflow, below.top)
+    built = replace(_described(definition, top, suffix=""), foundation=below.built)
+    return _Image(definition=definition, top=top, built=built, below=below)
+
+
 def _described(image: Definition, top: Layer, *, suffix: str) -> BuiltImage:
     decides = [top.key, archive.config(image, "", []), archive.LAYER_TYPE]
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
@@ -101,6 +124,8 @@ def _ensure(definition: Definition, report: Report) -> BuiltImage:
 
 
 def _ensure_archive(image: _Image, report: Report) -> None:
+    if image.below:
+        _ensure_archive(image.below, report)
     if not image.built.archive.exists():
         require_root()
         with building(report):
@@ -113,9 +138,9 @@ def _ensure_archive(image: _Image, report: Report) -> None:
 
 
 def _write(image: _Image, report: Report) -> None:
-    """Above a foundation the archive holds the top layer alone."""
+    """Above a foundation the archive holds what is not in that."""
     built, layers = image.built, image.top.stack()[::-1]
-    held = 1 if image.below else len(layers)
+    held = len(layers) - (len(image.below.top.stack()) if image.below else 0)
     with (
         report.step(f"Write image {built.name}"),
         partial_folder(built.archive.parent) as partial,

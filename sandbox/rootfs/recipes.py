@@ -21,9 +21,9 @@ from sandbox.rootfs.layers import Layer, folder
 
 PYTHON: Final = "python3.13"
 
-_COMPILE: Final = "-m compileall -q -j 0 -f --invalidation-mode unchecked-hash"
+COMPILE: Final = "-m compileall -q -j 0 -f --invalidation-mode unchecked-hash"
 """Pods have a read-only root file system: what is not compiled in the image is compiled in memory at each start."""
-_UV: Final = f"{INPUTS}/uv --no-config --no-progress"
+UV: Final = f"{INPUTS}/uv --no-config --no-progress"
 _UV_CACHE: Final = "/run/uv-cache"
 _PACKAGE: Final = ("pyproject.toml", "airflow_local_settings.py", "ariel_runtime")
 """What the project's own package is made of."""
@@ -67,39 +67,40 @@ def _system(image: Definition) -> Layer:
 
 def _python_packages(image: Definition, python: Python, below: Layer) -> Layer:
     """The locked packages, in an environment where the official image has them too."""
-    environment = _environment(image)
+    environment = environment_of(image)
     return Layer(
         name=f"{image.name}-packages",
         script=f"""
-{_UV} venv --quiet --python /usr/bin/{PYTHON} {environment}
-{_UV} pip install --quiet --python {environment} --no-deps --require-hashes -r {INPUTS}/requirements
-{environment}/bin/python {_COMPILE} {environment}/lib /usr/lib/{PYTHON}
+{UV} venv --quiet --python /usr/bin/{PYTHON} {environment}
+{UV} pip install --quiet --python {environment} --no-deps --require-hashes -r {INPUTS}/requirements
+{environment}/bin/python {COMPILE} {environment}/lib /usr/lib/{PYTHON}
 """,
         below=below,
         inputs={"requirements": image.home / python.requirements},
-        **_reach(),
+        **reach(),
     )
 
 
 def _own_package(image: Definition, python: Python, below: Layer) -> Layer:
     """The project's own package. What it brought is compiled: files that are newer than the begin."""
-    environment, source = _environment(image), image.home / python.package
+    environment, source = environment_of(image), image.home / python.package
     return Layer(
         name=f"{image.name}-own",
         script=f"""
 touch /tmp/begin
 mkdir /tmp/source
 cp -R {" ".join(f"{INPUTS}/{name}" for name in _PACKAGE)} /tmp/source/
-{_UV} pip install --quiet --python {environment} --no-deps /tmp/source
-find {environment}/lib -name '*.py' -cnewer /tmp/begin -exec {environment}/bin/python {_COMPILE} {{}} +
+{UV} pip install --quiet --python {environment} --no-deps /tmp/source
+find {environment}/lib -name '*.py' -cnewer /tmp/begin -exec {environment}/bin/python {COMPILE} {{}} +
 """,
         below=below,
         inputs={name: source / name for name in _PACKAGE},
-        **_reach(),
+        **reach(),
     )
 
 
-def _environment(image: Definition) -> str:
+def environment_of(image: Definition) -> str:
+    """Folder of the image's Python, with its packages."""
     return f"{image.user.home}/.local"
 
 
@@ -109,7 +110,7 @@ class _Reach(TypedDict):
     environment: Mapping[str, str]
 
 
-def _reach() -> _Reach:
+def reach() -> _Reach:
     """uv with its cache, and how this machine reaches the package index."""
     environment = {name: os.environ[name] for name in _INDEX_VARIABLES if name in os.environ}
     tools = {"uv": Path(uv.find_uv_bin())}

@@ -67,14 +67,18 @@ _FOLDER = re.compile(r"^[a-z0-9.-]+(?::[0-9]+)?/[a-z0-9._-]+(?:/[a-z0-9._-]+)*/\
 
 def slugs_are_free(settings: Settings) -> Iterator[Problem]:
     for slug in settings.tenants:
-        if slug in RESERVED_SLUGS or slug.startswith(RESERVED_BEGINNINGS):
-            yield Problem(
-                path=f"tenants.{slug}",
-                value=slug,
-                rule="not the name of a part of the platform or of Kubernetes "
-                f"({', '.join(sorted(RESERVED_SLUGS))}), nor one that begins with {', '.join(RESERVED_BEGINNINGS)}",
-                action="name the tenant after the team",
-            )
+        yield from free_slug(f"tenants.{slug}", slug)
+
+
+def free_slug(path: str, slug: str) -> Iterator[Problem]:
+    if slug in RESERVED_SLUGS or slug.startswith(RESERVED_BEGINNINGS):
+        yield Problem(
+            path=path,
+            value=slug,
+            rule="not the name of a part of the platform or of Kubernetes "
+            f"({', '.join(sorted(RESERVED_SLUGS))}), nor one that begins with {', '.join(RESERVED_BEGINNINGS)}",
+            action="name the tenant after the team",
+        )
 
 
 def repositories_hold_no_credential(settings: Settings) -> Iterator[Problem]:
@@ -191,18 +195,46 @@ def allowed_images_are_pinned(settings: Settings) -> Iterator[Problem]:
                 )
 
 
+_TARGETS: Final = {
+    "slack": (
+        r"^#[a-z0-9_-]{1,80}$",
+        "a channel such as `#weather-data`, never a webhook's address",
+        "write it in quotes; the address is the connection's",
+    ),
+    "email": (EMAIL_PATTERN, "a mail address", "write it so"),
+    "webhook": (
+        r"^/[A-Za-z0-9._~/-]{0,200}$",
+        "a path such as `/alerts`, without host, query or token",
+        "put host and token into the connection",
+    ),
+}
+"""Channel -> pattern of its targets, what they are, what to do."""
+
+
 def alerts_have_an_address(settings: Settings) -> Iterator[Problem]:
     for slug, tenant in settings.tenants.items():
-        alerts = tenant.alerts
-        if alerts is None:
+        if tenant.alerts is None:
             continue
-        slack = alerts.channel == "slack"
-        if re.match(r"^#[a-z0-9_-]{1,80}$" if slack else EMAIL_PATTERN, alerts.target) is None:
+        pattern, rule, action = _TARGETS[tenant.alerts.channel]
+        for key, target in (("target", tenant.alerts.target), ("pager", tenant.alerts.pager)):
+            if target is not None and re.match(pattern, target) is None:
+                yield Problem(
+                    path=f"tenants.{slug}.alerts.{key}",
+                    value=shown(target),
+                    rule=rule,
+                    action=action,
+                )
+
+
+def alerts_have_a_sender(settings: Settings) -> Iterator[Problem]:
+    """Only the triggerer reads the tenant's vault and outlives its runs."""
+    for slug, tenant in settings.tenants.items():
+        if tenant.alerts and not tenant.triggerer.enabled:
             yield Problem(
-                path=f"tenants.{slug}.alerts.target",
-                value=shown(alerts.target),
-                rule="a channel such as `#weather-data`, never a webhook's address" if slack else "a mail address",
-                action="write it in quotes" if slack else "write it so",
+                path=f"tenants.{slug}.alerts",
+                value=tenant.alerts.channel,
+                rule="only with a triggerer, which sends the messages",
+                action=f"leave `tenants.{slug}.triggerer.enabled` out, or remove the alerts",
             )
 
 
@@ -216,4 +248,5 @@ RULES: Final = (
     Rule(egress_is_listed_once),
     Rule(allowed_images_are_pinned),
     Rule(alerts_have_an_address),
+    Rule(alerts_have_a_sender),
 )

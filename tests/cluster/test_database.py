@@ -10,8 +10,10 @@ from dataclasses import replace
 
 import pytest
 from ariel_runtime.database.access import OWNER, RUNTIME, TABLES, Kind, Privilege
+from ariel_runtime.delivery import journal
 from ariel_runtime.registry import parse
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from tests.cluster.metadata_bed import MIGRATE, Bed, bed, processor, triggerer
 
@@ -168,6 +170,8 @@ def test_a_triggerer_resumes_its_own_tasks_and_no_others(parsed: Bed) -> None:
         "INSERT INTO dag_bundle_team VALUES ('weather', 'mobility')",
         "UPDATE slot_pool SET slots = 1000",
         "UPDATE ariel.tenant SET bundle = 'mobility'",
+        "SELECT * FROM ariel.webhook",
+        "DELETE FROM ariel.webhook_delivery",
         "CREATE TABLE mine (x int)",
         "CREATE TEMP TABLE mine (x int)",
         "CREATE TABLE ariel.mine (x int)",
@@ -182,6 +186,25 @@ def test_a_tenants_code_cannot_write_what_is_not_its_to_write(migrated: Bed, rol
 @pytest.mark.parametrize("statement", ["CREATE TABLE mine (x int)", "ALTER TABLE dag ADD x int", "DROP TABLE dag"])
 def test_the_runtime_changes_no_table(migrated: Bed, statement: str) -> None:
     assert any(said in refusal(migrated, RUNTIME, statement) for said in (REFUSED, "must be owner"))
+
+
+def test_one_call_of_a_webhook_at_a_time_moves_its_key_on(migrated: Bed) -> None:
+    """Two that hold the same key would both be let in, and a vault that one of them wrote last could be behind."""
+    with Session(migrated.engine(RUNTIME)) as first, Session(migrated.engine(RUNTIME)) as second:
+        journal.begin(first, "weather")
+        first.commit()
+        held = journal.issued(first, "weather", lock=True)
+        assert held is not None
+        assert journal.issued(second, "weather") == held
+        assert journal.issued(second, "weather", lock=True) is None
+        journal.advance(first, "weather", held.number + 1)
+        journal.accept(first, "weather", "proof", "key")
+        first.commit()
+        moved = journal.issued(second, "weather", lock=True)
+        assert moved is not None
+        assert moved.number == held.number + 1
+        assert journal.was_used(second, "weather", "proof")
+        assert [each.sender for each in journal.latest(second, "weather", 5)] == ["key"]
 
 
 def test_a_dag_id_is_taken_only_by_the_tenant_whose_slug_it_begins_with(migrated: Bed) -> None:

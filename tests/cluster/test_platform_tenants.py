@@ -1,17 +1,35 @@
-"""A third tenant comes and goes: what it gets, and that nobody else notices."""
+"""A third tenant comes, works as newcomers do, and goes: what it gets, and that nobody else notices."""
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import ssl
+import subprocess
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
-from stacks.naming import processor_role, triggerer_role
-from tests.cluster.running_platform import STACK, RunningPlatform
+from stacks.naming import parse_namespace, processor_role, triggerer_role
+from tests.cluster.running_platform import LONG, STACK, RunningPlatform
+from tests.http_receiver import receiver
 
-SLUG = "harbour"
+SLUG: Final = "harbour"
+REPOSITORY: Final = f"https://git.contoso.com/{SLUG}/dags.git"
+EXAMPLE: Final = f"{SLUG}.example"
+UNIT: Final = "{{ var.value.temperature_unit }}"
+PERSON: Final = ("NAME", "EMAIL")
+ALERTS: Final = """\
+      alerts:
+        channel: slack
+        target: "#harbour"
+"""
 SHARED = ("airflow", "parse-mobility", "parse-weather", "tasks-mobility", "tasks-weather", "kube-system")
 GENERATIONS = "deployments,statefulsets,daemonsets,jobs,services,networkpolicies,resourcequotas,poddisruptionbudgets"
 LEFT_IN_DATABASE = {
@@ -54,40 +72,166 @@ def ariel(platform: RunningPlatform, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.fixture
-def stack_file(platform: RunningPlatform) -> Iterator[None]:
-    """Brings the stack back to its file, and the git server to its repositories, whatever the test did."""
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """The platform as it was before the tenant came."""
+
+    others: dict[str, Any]
+    known: dict[str, list[str]]
+
+
+@pytest.fixture(scope="module")
+def arrival(platform: RunningPlatform) -> Iterator[Arrival]:
+    """Adds the tenant; at the end brings stack and git server back to what they were, whatever the tests did."""
     file = platform.workbench.root / f"Pulumi.{STACK}.yaml"
-    before = file.read_bytes()
-    yield
-    if file.read_bytes() != before and f"{SLUG}:".encode() in file.read_bytes():
-        file.write_bytes(before)
-        platform.ariel("up", "--stack", STACK)
-    shutil.rmtree(platform.session.sandbox.paths.root / "git" / SLUG, ignore_errors=True)
-
-
-@pytest.mark.usefixtures("stack_file")
-def test_a_tenant_comes_and_goes_without_anybody_else_noticing(platform: RunningPlatform) -> None:
-    before = others(platform)
-    assert in_database(platform) == {}
-
+    text = file.read_bytes()
+    before = Arrival(others=others(platform), known=in_database(platform))
     ariel(
         platform,
         *("tenant", "add", SLUG, "--owner", "harbour-lead@contoso.com"),
         *("--group-id", "44444444-4444-4444-8444-444444444403"),
-        *("--repository", f"https://git.contoso.com/{SLUG}/dags.git"),
+        *("--repository", REPOSITORY),
     )
+    file.write_text(file.read_text().replace(f"    {SLUG}:\n", f"    {SLUG}:\n{ALERTS}"))
     ariel(platform, "up")  # With its diagnostics, which must succeed.
+    yield before
+    if f"    {SLUG}:".encode() in file.read_bytes():
+        file.write_bytes(text)
+        platform.ariel("up", "--stack", STACK)
+    shutil.rmtree(platform.session.sandbox.paths.root / "git" / SLUG, ignore_errors=True)
+
+
+class Newcomer:
+    """A person with a repository of the team on a laptop."""
+
+    def __init__(self, platform: RunningPlatform, root: Path) -> None:
+        self.platform = platform
+        self.root = root
+        """With a space in its name; outside the project of the platform."""
+
+    def ariel(self, *arguments: str, folder: Path | None = None) -> str:
+        """What the command prints that is given in the repository."""
+        done = self.platform.workbench.ariel(*arguments, cwd=folder or self.root)
+        assert done.returncode == 0, f"ariel {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def git(self, *arguments: str) -> str:
+        identity = {f"GIT_{who}_{what}": "newcomer@example.org" for who in ("AUTHOR", "COMMITTER") for what in PERSON}
+        environment = {**os.environ, **identity, "GIT_CONFIG_GLOBAL": os.devnull}
+        command = ["git", *arguments]
+        done = subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    @property
+    def host(self) -> str:
+        """The sandbox's git host, as git on this machine sees it."""
+        return str(self.platform.session.sandbox.paths.git / urlsplit(REPOSITORY).path.lstrip("/"))
+
+    def begin(self) -> None:
+        """Commit what `ariel new` has made, on top of what the sandbox serves for a team without a repository."""
+        self.git("fetch", "--quiet", self.host, "main")
+        self.git("reset", "--quiet", "--soft", "FETCH_HEAD")
+        self.merge("Begin")
+
+    def merge(self, message: str, **files: str) -> None:
+        """Write files (by name, `example` for `dags/example.py`), commit, push."""
+        for name, text in files.items():
+            (self.root / "dags" / f"{name}.py").write_text(text)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+        self.git("push", "--quiet", self.host, "HEAD:refs/heads/main")
+
+    def announce(self) -> dict[str, Any]:
+        """As the template's workflow does: with the key and the URL that the team's vault holds."""
+        url = urlsplit(self.secret("webhook-url"))
+        session = self.platform.session
+        ingress = session.sandbox.ingress
+        answer = httpx.post(
+            f"https://127.0.0.1:{ingress.port}{url.path}",
+            headers={"Host": f"{url.hostname}:{ingress.port}", "X-Webhook-Key": self.secret("webhook-key")},
+            verify=ssl.create_default_context(cafile=ingress.authority),
+            timeout=LONG,
+        )
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def secret(self, name: str) -> str:
+        """From the vault, as an identity of the team's own."""
+        program = (
+            "import sys\n"
+            "from azure.identity import DefaultAzureCredential\n"
+            "from azure.keyvault.secrets import SecretClient\n"
+            "client = SecretClient(sys.argv[1], DefaultAzureCredential())\n"
+            "print(client.get_secret(sys.argv[2]).value)\n"
+        )
+        vault = str(self.platform.airflow.call("GET", f"/ariel/secrets/{SLUG}")["vault"])
+        command = ("python", "-c", program, vault, f"airflow-secrets-{name}")
+        return self.platform.run_in(parse_namespace(SLUG), "deploy/triggerer", *command).splitlines()[-1]
+
+    def run(self) -> str:
+        """State in which a run ends that begins once all is parsed at the repository's newest revision."""
+        commit = self.git("rev-parse", "HEAD")
+        path = f"/ariel/webhook/{SLUG}"
+        self.platform.until(lambda: set(self.platform.airflow.call("GET", path)["parsed"]) == {commit}, "all is parsed")
+        return self.platform.ended(EXAMPLE, self.platform.start_run(EXAMPLE))
+
+
+@pytest.fixture
+def newcomer(platform: RunningPlatform, tmp_path: Path) -> Newcomer:
+    """With the tools of the platform's checkout on PATH."""
+    return Newcomer(platform, tmp_path / "the harbour")
+
+
+def test_a_tenant_comes_without_anybody_else_noticing(platform: RunningPlatform, arrival: Arrival) -> None:
+    assert arrival.known == {}
     run = platform.airflow.last_runs([SLUG])[SLUG]
     assert run is not None
     assert (run.dag_id, run.state) == (f"{SLUG}.diagnostics", "success")
     known = in_database(platform)
     assert {processor_role(SLUG), triggerer_role(SLUG)} <= set(known["role"])
     assert {"team", "pool", "active bundle", "entry", "session"} <= known.keys()
-    assert others(platform) == before
+    assert others(platform) == arrival.others
 
+
+@pytest.mark.usefixtures("arrival")
+def test_a_newcomer_writes_checks_runs_merges_is_told_of_a_failure_and_mends_it(
+    platform: RunningPlatform, newcomer: Newcomer
+) -> None:
+    project = platform.workbench.root
+    newcomer.ariel("new", "tenant-repo", str(newcomer.root), "--tenant", SLUG, folder=project)
+    newcomer.ariel("dags", "run", EXAMPLE)
+    of_team = ("--tenant", SLUG, "--env", STACK)
+    newcomer.ariel("dags", "check", *of_team, "--repository", str(newcomer.root), folder=project)
+
+    newcomer.begin()
+    newcomer.ariel("webhook", "issue", *of_team, folder=project)
+    assert newcomer.announce()["revision"] == newcomer.git("rev-parse", "HEAD")
+    assert newcomer.run() == "success"
+
+    gateway = platform.session.sandbox.network
+    assert gateway is not None
+    with receiver(gateway.gateway) as slack:
+        connection = {"conn_type": "slackwebhook", "host": f"{slack.url}/services", "password": "T0/B0/x"}
+        platform.set_secret(SLUG, "connection", "alerts", json.dumps(connection))
+        good = (newcomer.root / "dags" / "example.py").read_text()
+        newcomer.merge("Measure in kelvin", example=good.replace("unit=", "retries=0, unit=").replace(UNIT, "kelvin"))
+        newcomer.announce()
+        assert newcomer.run() == "failed"
+        said = platform.until(lambda: slack.requests, "the team is told")
+        assert len(said) == 1
+        assert f"{EXAMPLE} failed in {STACK}" in said[0].body["text"]
+        assert "mean" in said[0].body["text"]
+
+        newcomer.merge("Take it back", example=good)
+        newcomer.announce()
+        assert newcomer.run() == "success"
+        assert len(slack.requests) == 1
+
+
+@pytest.mark.usefixtures("arrival")
+def test_a_tenant_goes_without_a_trace(platform: RunningPlatform, arrival: Arrival) -> None:
     ariel(platform, "tenant", "remove", SLUG)
     ariel(platform, "up")
     platform.until(lambda: not in_database(platform), "nothing of the tenant is left in the database")
     assert [each["metadata"]["name"] for each in platform.get("namespaces") if SLUG in each["metadata"]["name"]] == []
-    assert others(platform) == before
+    assert others(platform) == arrival.others

@@ -1,21 +1,7 @@
-"""`SLUG.diagnostics`: shows that a task of the team runs. Needs no network and no secret."""
+"""`SLUG.diagnostics`: whether a task of this team finds all it needs; on Airflow's page `/hello/`."""
 
 from __future__ import annotations
 
-from airflow.sdk import dag, task
+from ariel_runtime.diagnostics import diagnostics_dag
 
-
-@dag(dag_id="SLUG.diagnostics", schedule=None, catchup=False, tags=["diagnostics"])
-def diagnostics() -> None:
-    @task
-    def report() -> str:
-        import platform
-
-        text = f"SLUG.diagnostics ran in {platform.node()}, Python {platform.python_version()}"
-        print(text)
-        return text
-
-    report()
-
-
-diagnostics()
+diagnostics_dag("SLUG")

@@ -1,1 +1,1 @@
-"""What is asked of a tenant's repository before it is merged; each check runs in a process of its own."""
+"""What is asked of a tenant's repository before it is merged: one module for each rule, run by `__main__`."""

@@ -6,28 +6,41 @@ that may be lost, without credentials.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ariel_runtime.checks.named_in_source import Named, Unknown, named_in_source, named_in_template
+from ariel_runtime.checks.shape import python_files
 from ariel_runtime.secrets.names import Kind
 
 Document = dict[str, list[dict[str, Any]]]
 
 
 def needs(root: Path, dags: Path) -> Document:
-    """`dags` lies in `root`; files are named relative to that.
+    """Of a repository that this process parses; `dags` lies in `root`, and files are named relative to that.
 
     {"named": [{file, line, kind, id, optional}], "unknown": [{file, line, kind, text}], "broken": [{file, text}]}
     """
+    from airflow.dag_processing.dagbag import BundleDagBag
+
+    bag = BundleDagBag(str(dags), bundle_name="check", bundle_path=dags)
+    failed = {str((dags / file).relative_to(root)): text for file, text in bag.import_errors.items()}
+    parsed = {
+        replace(each, file=str(Path(dag.fileloc).relative_to(root)))
+        for dag in bag.dags.values()
+        for each in named_by_tasks(dag.tasks)
+    }
+    return needs_of(root, parsed, failed)
+
+
+def needs_of(root: Path, parsed: Set[Named], failed: Mapping[str, str]) -> Document:
+    """As `needs`, of what was parsed elsewhere; `failed` is file -> why it was not."""
     named: set[Named] = set()
     unknown: set[Unknown] = set()
     broken: dict[str, str] = {}
-    for path in sorted(root.rglob("*.py")):
-        if any(part.startswith(".") or part in ("tests", "__pycache__") for part in path.relative_to(root).parts):
-            continue
+    for path in python_files(root):
         file = str(path.relative_to(root))
         try:
             found, puzzles = named_in_source(file, path.read_text(encoding="utf-8"))
@@ -37,7 +50,6 @@ def needs(root: Path, dags: Path) -> Document:
         named.update(found)
         unknown.update(puzzles)
     said = {(each.kind, each.id) for each in named}
-    parsed, failed = _parsed(root, dags)
     named.update(each for each in parsed if (each.kind, each.id) not in said)
     broken = {**failed, **broken}
     return {
@@ -47,19 +59,11 @@ def needs(root: Path, dags: Path) -> Document:
     }
 
 
-def _parsed(root: Path, dags: Path) -> tuple[set[Named], dict[str, str]]:
-    """What the tasks of the parsed DAGs name, at the line 1 of their file; file -> why it was not parsed."""
-    from airflow.dag_processing.dagbag import BundleDagBag
-
-    bag = BundleDagBag(str(dags), bundle_name="check", bundle_path=dags)
-    failed = {str((dags / file).relative_to(root)): text for file, text in bag.import_errors.items()}
-    found = set()
-    for dag in bag.dags.values():
-        file = str(Path(dag.fileloc).relative_to(root))
-        for task in dag.tasks:
-            for kind, name in _of_task(task):
-                found.add(Named(file=file, line=1, kind=str(kind), id=name))
-    return found, failed
+def named_by_tasks(tasks: Iterable[Any]) -> Iterator[Named]:
+    """At the line 1 of no file: a task does not know where it was written."""
+    for task in tasks:
+        for kind, name in _of_task(task):
+            yield Named(file="", line=1, kind=str(kind), id=name)
 
 
 def _of_task(task: Any) -> Iterator[tuple[Kind, str]]:

@@ -1,51 +1,23 @@
-"""`python -m ariel_runtime.checks.secrets REPOSITORY DAGS < INVENTORY`: whether what the DAGs name is there.
-
-INVENTORY is what an environment has, as JSON, names only:
-    {"environment": "dev", "vault": [{"kind", "id", "usable"}], "database": [{"kind", "id"}],
-     "applications": {name: id of the secret that is its certificate, or null}}
-Prints one JSON document: {"findings": [{file, line, kind, id, state, reason}]}, states as in `State`. DAG files are the
-author's code: run this in a process that may be lost. It guards against accidents, not against malice.
-"""
+"""Whether every connection, variable and secret that the DAGs name is in an environment."""
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import sys
-from collections.abc import Iterator, Mapping, Set
-from dataclasses import asdict, dataclass, field
-from enum import StrEnum
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from ariel_runtime.checks.finding import Finding, State
 from ariel_runtime.checks.named_in_source import APPLICATION, GROUP
-from ariel_runtime.checks.needs import Document, needs
+from ariel_runtime.checks.needs import Document, needs_of
 from ariel_runtime.refusal import RefusedError
 from ariel_runtime.secrets.names import PLATFORM_CONNECTIONS, Kind
 from ariel_runtime.secrets.repository_files import CONNECTIONS, RepositoryFiles, read
 
-_PROVIDER: Final = re.compile(r"No module named 'airflow\.providers\.")
-"""The image has providers that this environment may lack."""
+if TYPE_CHECKING:
+    from ariel_runtime.checks.parsing import ParsedFile
 
-
-class State(StrEnum):
-    THERE = "there"
-    MISSING = "missing"
-    UNKNOWN = "cannot tell"
-    """Only a run would say what is named there."""
-    BROKEN = "broken"
-    """The file cannot be read or imported."""
-
-
-@dataclass(frozen=True, kw_only=True, order=True)
-class Finding:
-    file: str
-    line: int
-    kind: str
-    id: str
-    state: State
-    reason: str
+CHECK: Final = "secrets"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,56 +79,45 @@ def judge(found: Document, inventory: Inventory) -> list[Finding]:
 
 def _named(found: Document, inventory: Inventory) -> Iterator[Finding]:
     for each in found["named"]:
-        place = {"file": each["file"], "line": each["line"]}
+        place = each["file"], each["line"]
         wanted = [(each["kind"], each["id"])]
         if each["kind"] == GROUP:
             wanted = [(str(Kind.CONNECTION), conn_id) for conn_id in inventory.files.groups.get(each["id"], ())]
             if each["id"] not in inventory.files.groups:
                 reason = f"add the group to {CONNECTIONS}"
-                yield Finding(**place, kind=GROUP, id=each["id"], state=State.MISSING, reason=reason)
+                yield _finding(*place, GROUP, each["id"], State.MISSING, reason)
         for key in wanted:
             for kind, name, state, reason in inventory.judge(*key):
                 if state is State.MISSING and each["optional"]:
                     state, reason = State.THERE, "has a default"
-                yield Finding(**place, kind=kind, id=name, state=state, reason=reason)
+                yield _finding(*place, kind, name, state, reason)
 
 
 def _not_known(found: Document) -> Iterator[Finding]:
     for each in found["unknown"]:
         reason = "write the name as a text, or list it in a group"
-        kind, text = each["kind"], each["text"]
-        yield Finding(file=each["file"], line=each["line"], kind=kind, id=text, state=State.UNKNOWN, reason=reason)
-    for each in found["broken"]:
-        text = each["text"].strip()
-        state = State.BROKEN
-        if _PROVIDER.search(text):
-            state, text = State.UNKNOWN, f"{text.splitlines()[-1]}: judged by its text only"
-        yield Finding(file=each["file"], line=1, kind="file", id="", state=state, reason=text)
+        yield _finding(each["file"], each["line"], each["kind"], each["text"], State.UNKNOWN, reason)
 
 
-def check(root: Path, dags: Path, asked: Mapping[str, Any]) -> list[Finding]:
-    """Judges a checkout by the inventory of an environment."""
+def _finding(file: str, line: int, kind: str, name: str, state: State, reason: str) -> Finding:
+    return Finding(check=CHECK, file=file, line=line, kind=kind, id=name, state=state, reason=reason)
+
+
+def findings(root: Path, parsed: Sequence[ParsedFile], asked: Mapping[str, Any]) -> list[Finding]:
+    """`asked` is what an environment has, names only:
+
+    {"environment": "dev", "vault": [{"kind", "id", "usable"}], "database": [{"kind", "id"}],
+     "applications": {name: id of the secret that is its certificate, or null}}
+    """
     vault = {(each["kind"], each["id"]): each["usable"] for each in asked["vault"]}
     database = {(each["kind"], each["id"]) for each in asked["database"]}
     try:
         files = read(root, asked["environment"])
     except RefusedError as refused:
         files = RepositoryFiles()
-        wrong = [Finding(file=CONNECTIONS, line=1, kind="file", id="", state=State.BROKEN, reason=str(refused))]
+        wrong = [_finding(CONNECTIONS, 1, "file", "", State.BROKEN, str(refused))]
     else:
         wrong = []
     inventory = Inventory(vault=vault, files=files, database=database, applications=asked["applications"])
-    return [*wrong, *judge(needs(root, dags), inventory)]
-
-
-def main(root: str, dags: str) -> None:
-    asked = json.load(sys.stdin)
-    # Authors' code may print, and so may programs that it starts; the document stands alone.
-    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as answer:
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        findings = check(Path(root).resolve(), Path(dags).resolve(), asked)
-        json.dump({"findings": [asdict(each) for each in findings]}, answer)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    named = frozenset(name for file in parsed for name in file.named)
+    return [*wrong, *judge(needs_of(root, named, {}), inventory)]

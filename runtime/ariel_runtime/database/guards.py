@@ -1,4 +1,4 @@
-"""What ariel adds to Airflow's schema: schema `ariel` with the tenants, the functions of row security, and guards.
+"""What ariel adds to Airflow's schema: schema `ariel` with the tenants and their webhooks, row security, guards.
 
 Guards are triggers, for all roles: Airflow itself lets the last parser own a DAG id, and any team overwrite a variable.
 Functions run as their owner with a fixed search path, and ask `session_user`, which nobody can set.
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
-from ariel_runtime.database.access import RUNTIME, TABLES, Kind, Table
+from ariel_runtime.database.access import RUNTIME, TABLES, Kind, Privilege, Table
 
 SCHEMA: Final = "ariel"
 _DEFINER: Final = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
@@ -39,6 +39,13 @@ def _function(name: str, returns: str, body: str) -> SqlObject:
         target,
         f"CREATE OR REPLACE {target} RETURNS {returns} {_DEFINER} AS $${body}$$; REVOKE ALL ON {target} FROM PUBLIC",
     )
+
+
+def _for_runtime(name: str, columns: str) -> SqlObject:
+    """A table of ours that the API server reads and writes, and no tenant's role."""
+    target = f"TABLE {SCHEMA}.{name}"
+    made = f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{name} ({columns})"
+    return SqlObject(target, f"{made}; GRANT {', '.join(Privilege)} ON {target} TO {RUNTIME}")
 
 
 def _of_own_tenant(name: str, expression: str) -> SqlObject:
@@ -147,6 +154,21 @@ TENANTS: Final = (
 )
 """Who the tenants are, as the database knows them; nobody but the owner may write or read it."""
 
+WEBHOOKS: Final = (
+    _for_runtime(
+        "webhook",
+        f"slug text PRIMARY KEY REFERENCES {SCHEMA}.tenant ON DELETE CASCADE,"
+        " salt text NOT NULL, sequence bigint NOT NULL",
+    ),
+    _for_runtime(
+        "webhook_delivery",
+        f"slug text NOT NULL REFERENCES {SCHEMA}.webhook ON DELETE CASCADE, proof text NOT NULL,"
+        " at timestamptz NOT NULL, sender text NOT NULL, revision text, result text NOT NULL,"
+        " PRIMARY KEY (slug, proof)",
+    ),
+)
+"""Which key of a tenant's webhook is the next, and what came by it; see `ariel_runtime.delivery.journal`. No key."""
+
 FUNCTIONS: Final = (
     _of_own_tenant("bundle", "bundle"),
     _of_own_tenant("team", "team"),
@@ -176,4 +198,4 @@ def policies(table: Table) -> tuple[SqlObject, ...]:
 
 def objects() -> tuple[SqlObject, ...]:
     """All objects of ours, in the order in which they can be made."""
-    return (*TENANTS, *FUNCTIONS, *GUARDS, *(policy for table in TABLES for policy in policies(table)))
+    return (*TENANTS, *WEBHOOKS, *FUNCTIONS, *GUARDS, *(policy for table in TABLES for policy in policies(table)))

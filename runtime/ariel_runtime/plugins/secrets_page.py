@@ -11,7 +11,7 @@ from html import escape
 from typing import Final
 from urllib.parse import quote
 
-from ariel_runtime.checks.secrets import State
+from ariel_runtime.checks.finding import State
 from ariel_runtime.plugins.secrets_known import Known
 from ariel_runtime.plugins.secrets_rows import MOST_PLACES, Row, rows
 from ariel_runtime.secrets.names import Kind

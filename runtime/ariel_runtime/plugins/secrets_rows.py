@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from ariel_runtime.checks.finding import State
 from ariel_runtime.checks.named_in_source import GROUP
-from ariel_runtime.checks.secrets import Inventory, State
+from ariel_runtime.checks.secrets import Inventory
 from ariel_runtime.identity import certificates
 from ariel_runtime.plugins.secrets_known import Known
 from ariel_runtime.secrets.desk import Entry

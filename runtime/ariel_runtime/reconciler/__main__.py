@@ -6,7 +6,6 @@ Variables: `ARIEL_DATABASE_HOST`, `ARIEL_DATABASE_NAME`, `ARIEL_DATABASE_ROLE`, 
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import threading
@@ -16,6 +15,7 @@ from typing import Final
 from ariel_runtime.database.access import OWNER, RUNTIME
 from ariel_runtime.database.roles import ADMIN_DATABASE
 from ariel_runtime.database.writer import Database
+from ariel_runtime.json_logs import log_as_json
 from ariel_runtime.kubernetes_api import KubernetesApi
 from ariel_runtime.life import Life
 from ariel_runtime.metadata_engine import Target, direct_engine
@@ -29,8 +29,7 @@ RETRY_SECONDS: Final = 5.0
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
-    logging.getLogger("azure").setLevel(logging.ERROR)  # it logs each request with its headers
+    log_as_json()
     stop, changed = threading.Event(), threading.Event()
 
     def end(*_: object) -> None:

@@ -52,9 +52,9 @@ def _doors(airflow: Writer) -> None:
             airflow.write(f"GRANT CONNECT ON DATABASE {database} TO {role}")
         if not airflow.holds("SELECT WHERE has_schema_privilege(%s, 'public', 'USAGE')", role):
             airflow.write(f"GRANT USAGE ON SCHEMA public TO {role}")
-    for kind in Kind:
-        if not airflow.holds("SELECT WHERE has_schema_privilege(%s, 'ariel', 'USAGE')", kind):
-            airflow.write(f"GRANT USAGE ON SCHEMA ariel TO {kind}")
+    for role in (RUNTIME, *Kind):
+        if not airflow.holds("SELECT WHERE has_schema_privilege(%s, 'ariel', 'USAGE')", role):
+            airflow.write(f"GRANT USAGE ON SCHEMA ariel TO {role}")
     if not airflow.holds("SELECT WHERE has_schema_privilege(%s, 'public', 'CREATE')", OWNER):
         airflow.write(f"GRANT CREATE ON SCHEMA public TO {OWNER}")
 

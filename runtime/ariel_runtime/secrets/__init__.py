@@ -27,6 +27,7 @@ def get(name: str) -> str:
     from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
 
     from ariel_runtime.secrets.backend import TenantSecretsBackend
+    from ariel_runtime.secrets.names import Kind
 
     backend = next((each for each in ensure_secrets_backend_loaded() if isinstance(each, TenantSecretsBackend)), None)
     if backend is None:
@@ -34,7 +35,7 @@ def get(name: str) -> str:
         raise SecretMissingError(name, rule, "move the call into the task")
     value = backend.get_secret(name)
     if value is None:
-        raise SecretMissingError(name, "a secret in the tenant's vault", f"`ariel secrets set secret {name}`")
+        raise SecretMissingError(name, "a secret in the tenant's vault", backend.setting_of(Kind.SECRET, name))
     return value
 
 

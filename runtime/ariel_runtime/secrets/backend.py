@@ -69,6 +69,15 @@ class TenantSecretsBackend(BaseSecretsBackend):
         """A plain secret, which is neither. Raises AirflowSecretsBackendAccessDenied."""
         return self._value(Kind.SECRET, name)
 
+    def setting_of(self, kind: Kind, identifier: str) -> str:
+        """What who misses it does."""
+        return f"`ariel secrets set {kind} {identifier}`"
+
+    def mask(self, value: str) -> None:
+        """In every log of this process, whatever the name; line by line too, as a log cuts what is printed."""
+        for part in {value, *value.splitlines()}:
+            mask_secret(part)
+
     def deserialize_connection(self, conn_id: str, value: str) -> Any:
         """Airflow would ask its next source where a value is no connection; and its error shows the value."""
         try:
@@ -85,7 +94,7 @@ class TenantSecretsBackend(BaseSecretsBackend):
             path=f"connection {conn_id} of the team",
             value=f"<{len(value)} characters>",
             rule=f"a connection as URI or JSON ({fault})",
-            action="set it anew: `ariel secrets set connection`, or correct it in connections.yaml",
+            action=f"set it anew: {self.setting_of(Kind.CONNECTION, conn_id)}, or correct it in {CONNECTIONS}",
         )
         raise RefusedSecretError(str(problem))
 
@@ -125,7 +134,7 @@ class TenantSecretsBackend(BaseSecretsBackend):
         value = self._vault.read(name)
         milliseconds = round((time.monotonic() - started) * 1000)
         if value is not None:
-            _mask(value)
+            self.mask(value)
         found = "found" if value is not None else "absent"
         _LOG.info("Asked the vault", kind=str(kind), id=identifier, answer=found, milliseconds=milliseconds)
         return value
@@ -142,7 +151,7 @@ class TenantSecretsBackend(BaseSecretsBackend):
         if (value := self.get_secret(name)) is not None:
             return value
         path = f"{CONNECTIONS}: connections.{conn_id}"
-        rule, action = f"a secret in {self._vault_url}", f"`ariel secrets set secret {name}`"
+        rule, action = f"a secret in {self._vault_url}", self.setting_of(Kind.SECRET, name)
         raise RefusedError([Problem(path=path, value=name, rule=rule, action=action)])
 
     def _newest_files(self) -> RepositoryFiles:
@@ -158,12 +167,6 @@ class TenantSecretsBackend(BaseSecretsBackend):
         from ariel_runtime.secrets.key_vault import TenantKeyVault
 
         return TenantKeyVault(vault_url=self._vault_url)
-
-
-def _mask(value: str) -> None:
-    """In every log of this process, whatever the name; line by line too, as a log cuts what is printed."""
-    for part in {value, *value.splitlines()}:
-        mask_secret(part)
 
 
 def _count(kind: Kind, answer: str) -> None:

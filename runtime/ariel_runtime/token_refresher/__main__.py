@@ -12,7 +12,6 @@ ARIEL_METRICS_PORT                          of the Prometheus endpoint
 from __future__ import annotations
 
 import configparser
-import logging
 import os
 import signal
 import sys
@@ -22,6 +21,7 @@ from types import FrameType
 
 from prometheus_client import REGISTRY, start_http_server
 
+from ariel_runtime.json_logs import log_as_json
 from ariel_runtime.kubernetes_api import KubernetesApi
 from ariel_runtime.life import Life
 from ariel_runtime.registry import Follower, Snapshot, TenantRegistry
@@ -33,8 +33,7 @@ from ariel_runtime.token_refresher.refresher import Place, Refresher
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("azure").setLevel(logging.ERROR)  # it logs each request with its headers
+    log_as_json()
     signal.signal(signal.SIGTERM, _end)
     environment = os.environ
     place = Place(

@@ -1,16 +1,19 @@
-"""`ariel dags check`: what it asks, how it ends, and what a pull request shows."""
+"""`ariel dags check`: what it asks, what it compares with, how it ends, and what a pull request shows."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from cli import checks, dags
+from cli import checks, console, dags, in_flight, source_checks
 from cli.app import app
 from stacks.errors import UsageError
 
@@ -23,6 +26,12 @@ LISTING = {
 VARIABLES = [
     {"key": "of_others", "value": "hunter2", "team_name": "mobility"},
     {"key": "of_the_database", "value": "hunter2", "team_name": None},
+]
+DELIVERED = ["none yet"]
+"""The commit that the environment has is the last."""
+RUNS = [
+    {"dag_id": "weather.needs", "dag_run_id": run, "state": "running", "start_date": None, "bundle_version": commit}
+    for run, commit in (("pinned", "a" * 40), ("free", None))
 ]
 PARTNER = SimpleNamespace(certificate="partner.pem")
 DAG = """
@@ -51,6 +60,10 @@ class Api:
         answers: dict[str, dict[str, Any]] = {
             "/ariel/secrets/weather": LISTING,
             "/api/v2/connections": {"connections": [], "total_entries": 0},
+            "/api/v2/version": {"version": "3.3.1"},
+            "/api/v2/providers": {"providers": [], "total_entries": 0},
+            "/api/v2/dags": {"dags": [{"bundle_version": DELIVERED[-1]}], "total_entries": 1},
+            "/api/v2/dags/~/dagRuns": {"dag_runs": RUNS, "total_entries": len(RUNS)},
         }
         if path == "/api/v2/variables":
             # One in each answer, as if Airflow allowed no more.
@@ -60,7 +73,11 @@ class Api:
 
 @pytest.fixture
 def repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    weather = SimpleNamespace(repository=SimpleNamespace(path="dags"), applications={"partner": PARTNER})
+    weather = SimpleNamespace(
+        repository=SimpleNamespace(path="dags", branch="main"),
+        processor=SimpleNamespace(import_timeout=30),
+        applications={"partner": PARTNER},
+    )
     session = SimpleNamespace(
         stack="local", settings=SimpleNamespace(tenants={"weather": weather}), running_platform=Api
     )
@@ -71,9 +88,22 @@ def repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def check(repository: Path, more: str, *options: str, tenant: str = "weather") -> Result:
+    """Of secrets, if the options say nothing else."""
     (repository / "dags" / "needs.py").write_text(DAG.replace("MORE", more))
+    options = options or ("--only", "secrets")
     arguments = ["dags", "check", "--tenant", tenant, "--repository", str(repository), "--json", *options]
     return CliRunner().invoke(app, arguments)
+
+
+def commit(repository: Path) -> str:
+    for command in (
+        ["init", "--quiet"],
+        ["add", "--all"],
+        ["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--quiet", "--message=x"],
+    ):
+        subprocess.run(["git", *command], cwd=repository, check=True)
+    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=repository, check=True, capture_output=True, text=True)
+    return found.stdout.strip()
 
 
 def states(done: Result) -> dict[str, str]:
@@ -87,18 +117,111 @@ def test_all_there_ends_well_and_what_cannot_be_told_fails_nobody(repository: Pa
     assert "hunter2" not in done.stdout
 
 
-@pytest.mark.parametrize("name", ["absent", "expired", "of_others"])
-def test_what_the_environment_does_not_give_this_team_fails_the_check(repository: Path, name: str) -> None:
-    done = check(repository, f"Variable.get({name!r})")
+def test_what_the_environment_does_not_give_this_team_fails_the_check(repository: Path) -> None:
+    names = ("absent", "expired", "of_others")
+    done = check(repository, "; ".join(f"Variable.get({name!r})" for name in names))
     assert done.exit_code == 1
-    assert states(done)[name] == "missing"
+    assert {states(done)[name] for name in names} == {"missing"}
 
 
-def test_a_file_that_ends_the_process_fails_the_check_with_a_reason(repository: Path) -> None:
-    (repository / "dags" / "ends.py").write_text("import os  # an airflow dag\nos._exit(3)")
-    done = check(repository, "pass")
+def test_a_task_that_went_and_a_file_that_moved_are_compared_with_what_the_environment_has(repository: Path) -> None:
+    """What breaks the run that is pinned spares the one that is not, and the other way round."""
+    check(repository, "pass", "--only", "ids")
+    DELIVERED.append(commit(repository))
+    (repository / "dags" / "needs.py").rename(repository / "dags" / "moved.py")
+    text = (repository / "dags" / "moved.py").read_text().replace("work", "labour")
+    (repository / "dags" / "moved.py").write_text(text)
+    arguments = ["dags", "check", "--tenant", "weather", "--repository", str(repository), "--json", "--deployed"]
+    done = CliRunner().invoke(app, [*arguments, "--only", "rehydration", "--only", "imports"])
+    assert done.exit_code == 1, done.output
+    told = json.loads(done.stdout)
+    assert told["base"] == DELIVERED[-1]
+    assert [(each["kind"], each["effect"]) for each in told["changes"]] == [
+        ("file moved", "breaks"),
+        ("task gone", "safe"),
+        ("task added", "new"),
+    ]
+    assert [(each["run_id"], each["effect"], each["changes"]) for each in told["runs"]] == [
+        ("free", "breaks", ["task gone"]),
+        ("pinned", "breaks", ["file moved"]),
+    ]
+    hits = {each["kind"]: each["reason"] for each in told["findings"] if each["check"] == "rehydration"}
+    assert hits["file moved"].endswith("; hits pinned")
+    assert hits["task gone"].endswith("; hits free")
+    (version,) = [each for each in told["findings"] if each["check"] == "imports"]
+    assert (version["state"], version["id"]) == ("warning", "apache-airflow")
+
+
+def test_without_any_platform_a_repository_says_itself_whose_it_is(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dags, "open_session", None)
+    monkeypatch.setattr(console, "out", Console(width=200))
+    (repository / "pyproject.toml").write_text('[tool.ariel]\ntenant = "weather"\n')
+    (repository / "dags" / "other.py").write_text(
+        "from airflow.sdk import DAG\nother = DAG('mobility.x', schedule=None)\n"
+    )
+    arguments = ["dags", "check", "--offline", "--repository", str(repository), "--skip", "mypy"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 1
+    shown = " ".join(capsys.readouterr().out.split()) + done.output
+    assert "begins with 'weather.'" in shown
+    assert "what the DAGs need" not in shown
+    assert "compared with nothing" in shown
+
+
+def test_an_interpreter_without_the_runtime_fails_the_check_with_a_reason(repository: Path) -> None:
+    done = check(repository, "pass", "--only", "imports", "--python", "false")
     assert isinstance(done.exception, checks.CheckError)
     assert str(repository) in str(done.exception)
+
+
+CHANGE = {
+    "dag_id": "weather.a",
+    "task_id": "read",
+    "kind": "task gone",
+    "before": "read",
+    "after": "",
+    "file": "dags/a.py",
+    "line": 3,
+    "pinned": "safe",
+    "unpinned": "breaks",
+    "effect": "safe",
+    "reason": "nothing waits",
+}
+
+
+def test_a_change_that_breaks_fails_the_check_where_a_run_is_hit_or_nobody_was_asked() -> None:
+    pinned = {"dag_id": "weather.a", "run_id": "one", "bundle_version": "a"}
+    free = {**pinned, "run_id": "two", "bundle_version": None}
+    breaking = {**CHANGE, "pinned": "breaks", "effect": "breaks"}
+
+    def found(change: dict[str, Any], runs: list[dict[str, Any]] | None) -> list[str]:
+        return [each["state"] for each in in_flight.findings([change], runs)]
+
+    assert found(CHANGE, None) == found(CHANGE, [pinned]) == []
+    assert found(CHANGE, [pinned, free]) == found(breaking, [pinned]) == found(breaking, None) == ["broken"]
+    assert found(breaking, []) == found(breaking, [{**pinned, "dag_id": "weather.b"}]) == ["warning"]
+
+
+def test_a_run_of_another_dag_is_safe() -> None:
+    run = {"dag_id": "weather.b", "run_id": "one", "bundle_version": None}
+    assert [(each["effect"], each["changes"]) for each in in_flight.judged([run], [CHANGE])] == [("safe", [])]
+
+
+def test_ruff_knows_what_airflow_took_away_and_mypy_is_asked_where_the_repository_wants_it(tmp_path: Path) -> None:
+    (tmp_path / "old.py").write_text(
+        "from airflow import DAG\n\nold = DAG('a', schedule_interval='@daily')\nx: int = ''\n"
+    )
+    environment = checks.runtime_environment(
+        checks.Subject(root=tmp_path, tenant="weather", bundle=Path(".")), "laptop", str(tmp_path)
+    )
+    rules = {(each["line"], each["id"]) for each in source_checks.of_ruff(tmp_path, environment)}
+    assert (3, "AIR301") in rules
+    assert list(source_checks.of_mypy(tmp_path, environment, "unused")) == []
+    (tmp_path / "pyproject.toml").write_text("[tool.mypy]\nfollow_imports = 'skip'\nignore_missing_imports = true\n")
+    found = source_checks.of_mypy(tmp_path, environment, sys.executable)
+    assert [(each["file"], each["line"], each["id"]) for each in found] == [("old.py", 4, "assignment")]
 
 
 def test_a_pull_request_shows_each_finding_at_its_line() -> None:
@@ -116,6 +239,9 @@ def test_a_pull_request_shows_each_finding_at_its_line() -> None:
 
 def test_wrong_usage_is_said_before_anything_is_asked(repository: Path) -> None:
     assert isinstance(check(repository, "pass", tenant="absent").exception, UsageError)
+    assert isinstance(check(repository, "pass", "--only", "absent").exception, UsageError)
+    assert isinstance(check(repository, "pass", "--offline", "--deployed").exception, UsageError)
+    assert isinstance(check(repository, "pass", "--base", "absent").exception, UsageError)
     (repository / "dags" / "needs.py").unlink()
     (repository / "dags").rmdir()
     arguments = ["dags", "check", "--tenant", "weather", "--repository", str(repository)]

@@ -50,10 +50,22 @@ def test_the_mirror_is_hardened_and_signs_in_nowhere_in_azure() -> None:
 
 
 def test_only_the_tenants_own_pods_read_its_code() -> None:
-    (rule,) = recorded().one("NetworkPolicy", "mirror").inputs["spec"]["ingress"]
+    rule, _ = recorded().one("NetworkPolicy", "mirror").inputs["spec"]["ingress"]
+    assert [port["port"] for port in rule["ports"]] == [9418]
     processor, triggerer, tasks = rule["from"]
     assert {"namespaceSelector"} & (set(processor) | set(triggerer)) == set()
     assert tasks["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "tasks-weather"}
+
+
+def test_the_api_server_alone_asks_for_the_mirrors_state() -> None:
+    """Code of the tenant could have it fetch without end."""
+    _, rule = recorded().one("NetworkPolicy", "mirror").inputs["spec"]["ingress"]
+    (peer,) = rule["from"]
+    assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "airflow"}
+    assert peer["podSelector"]["matchLabels"] == {"component": "api-server"}
+    assert [port["port"] for port in rule["ports"]] == [9419]
+    ports = recorded().one("core/v1:Service", "mirror").inputs["spec"]["ports"]
+    assert {each["port"]: each["targetPort"] for each in ports} == {9418: 9418, 9419: 9419}
 
 
 def test_an_unreachable_repository_does_not_fail_the_platforms_update() -> None:

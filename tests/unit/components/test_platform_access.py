@@ -39,3 +39,12 @@ def test_the_release_reaches_the_database_through_pgbouncer_only(graph: Graph) -
     assert 5432 not in ports
     assert 6432 in ports
     assert spec["policyTypes"] == ["Egress"]
+
+
+def test_of_the_tenants_pods_the_api_server_reaches_the_state_of_their_mirrors_only(graph: Graph) -> None:
+    spec = graph.one("NetworkPolicy", "network-api-server").inputs["spec"]
+    assert spec["podSelector"]["matchLabels"] == {"release": "airflow", "component": "api-server"}
+    (rule,) = spec["egress"]
+    (peer,) = rule["to"]
+    assert peer["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "git-mirror"}
+    assert [port["port"] for port in rule["ports"]] == [9419]

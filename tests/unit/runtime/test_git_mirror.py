@@ -12,10 +12,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from ariel_runtime import git_mirror
 from ariel_runtime.git_mirror import Settings
 from ariel_runtime.life import Life
+from ariel_runtime.mirror_state import PORT, MirrorState
 
 from components import git_mirror as component
 from components.pod import INIT
@@ -26,11 +28,16 @@ from tests.unit.runtime.git_remote import Remote, eventually, free_port, git
 class Running:
     """The mirror in a thread, as its command runs it."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, poll_seconds: float = 0.2) -> None:
         (folder / "state").mkdir(parents=True)
         self.state = folder / "state"
         self.settings = Settings(
-            url=url, branch="main", folder=folder / "repository.git", port=free_port(), poll_seconds=0.2
+            url=url,
+            branch="main",
+            folder=folder / "repository.git",
+            port=free_port(),
+            state_port=free_port(),
+            poll_seconds=poll_seconds,
         )
         self.url = f"git://127.0.0.1:{self.settings.port}/repository.git"
         self._stop = threading.Event()
@@ -54,6 +61,10 @@ class Running:
             return git(self.state, "ls-remote", self.url, "refs/heads/main").partition("\t")[0]
         except subprocess.CalledProcessError:
             return ""
+
+    def told(self, method: str = "GET", path: str = "/") -> httpx.Response:
+        """What it answers to the API server."""
+        return httpx.request(method, f"http://127.0.0.1:{self.settings.state_port}{path}", timeout=40, trust_env=False)
 
     def serves(self, commit: str) -> bool:
         return eventually(lambda: self.served() == commit)
@@ -188,6 +199,42 @@ def test_a_git_daemon_that_dies_is_started_again(
     assert mirror.serves(head)
 
 
+def test_a_refresh_is_answered_when_what_was_pushed_before_it_is_served(remote: Remote, tmp_path: Path) -> None:
+    """The answer names the revision to a pipeline, which believes it."""
+    mirror = Running(tmp_path / "mirror", remote.url, poll_seconds=3600).start()
+    try:
+        assert mirror.serves(git(remote.work, "rev-parse", "HEAD"))
+        pushed = remote.write("pushed")
+        told = mirror.told("POST", "/refresh").json()
+        assert (told["commit"], told["error"]) == (pushed, "")
+        assert mirror.served() == pushed
+        assert mirror.told().json() == told
+        remote.daemon.stop()
+        away = mirror.told("POST", "/refresh").json()
+        assert "git ls-remote" in away["error"]
+        assert (away["commit"], away["fetched"]) == (pushed, told["fetched"])
+        assert mirror.told("POST", "/other").status_code == mirror.told("GET", "/refresh").status_code == 404
+    finally:
+        mirror.stop()
+
+
+def test_a_fetch_that_had_begun_before_is_no_answer_to_a_refresh() -> None:
+    """It may have asked the remote before the push."""
+    state = MirrorState()
+    answers: list[dict[str, str | None]] = []
+    state.fetch_begins()
+    asking = threading.Thread(target=lambda: answers.append(state.refreshed()))
+    asking.start()
+    assert state.wait_until_wanted(5)
+    state.fetch_ended("old")
+    asking.join(0.2)
+    assert not answers
+    state.fetch_begins()
+    state.fetch_ended("new")
+    asking.join(5)
+    assert [each["commit"] for each in answers] == ["new"]
+
+
 @pytest.mark.parametrize("start", ["https://user:s3cret", "https://s3cret", "git://s3cret", "ssh://git:s3cret"])
 def test_a_url_with_a_credential_is_refused_without_naming_it(start: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Later messages of git would repeat it."""
@@ -206,9 +253,12 @@ def test_the_component_gives_every_variable_and_the_command_ends_on_sigterm(remo
         "ARIEL_REPOSITORY_BRANCH": "main",
         "ARIEL_MIRROR_FOLDER": str(tmp_path / "served" / component._SERVED),
         "ARIEL_MIRROR_PORT": str(free_port()),
+        "ARIEL_MIRROR_STATE_PORT": str(free_port()),
         "ARIEL_POLL_SECONDS": str(component.POLL_SECONDS),
     }
     assert sorted(values) == sorted(names)
+    given = {variable["name"]: variable["value"] for variable in container["env"]}
+    assert given["ARIEL_MIRROR_STATE_PORT"] == str(PORT), "the API server asks there"
     (tmp_path / "served").mkdir()
     state = tmp_path / "state"
     state.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,13 +16,15 @@ from airflow.api_fastapi.core_api.security import get_user
 from airflow.models.dag import DagModel
 from airflow.models.dagbundle import DagBundleModel
 from airflow.models.xcom import XComModel
+from ariel_runtime.diagnostics.picture import drawn
 from ariel_runtime.plugins.hello import HelloPlugin
 from ariel_runtime.plugins.hello_app import app
 from fastapi.testclient import TestClient
 
 from tests.unit.runtime.metadata_tables import metadata_tables, returned
 
-SVG = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+PNG = drawn("weather.diagnostics", "now", [])
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
 @pytest.fixture
@@ -40,8 +43,13 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Any:
     return session_of
 
 
+def document(dag_id: str, text: str, when: datetime, picture: bytes = PNG) -> dict[str, Any]:
+    shown = {"text": text, "picture": base64.b64encode(picture).decode()}
+    return {"dag_id": dag_id, "run_id": "manual", "when": when.isoformat(), "findings": [], **shown}
+
+
 def report(dag_id: str, text: str, when: datetime) -> XComModel:
-    return returned(dag_id, "report", {"text": text, "picture": SVG}, when)
+    return returned(dag_id, "report", document(dag_id, text, when), when)
 
 
 @pytest.fixture
@@ -77,8 +85,8 @@ def test_a_tenants_picture_cannot_run_a_script_as_the_reader(client: TestClient)
     """Opened by itself it has the origin of the UI, and with it the session of whoever looks at it."""
     sign_in("admin")
     answer = client.get("/pictures/weather.diagnostics")
-    assert (answer.status_code, answer.text) == (200, SVG)
-    assert answer.headers["content-type"] == "image/svg+xml"
+    assert (answer.status_code, answer.content) == (200, PNG)
+    assert answer.headers["content-type"] == "image/png"
     assert "sandbox" in answer.headers["content-security-policy"]
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -106,8 +114,23 @@ def test_a_task_pod_does_not_import_the_page() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0
 
 
+NOW = datetime.now(UTC)
+
+
 @pytest.mark.parametrize(
-    "value", ['{"__classname__": "airflow.sdk.definitions.asset.Asset"}', ["x"], None, "x" * 2_000_000]
+    "picture", [SVG, b"", PNG + b" " * 100_000], ids=["a drawing that can hold a script", "nothing", "too large"]
+)
+def test_what_is_no_picture_is_not_served(client: TestClient, database: Any, picture: bytes) -> None:
+    later = NOW + timedelta(hours=1)
+    with database.begin() as session:
+        value = document("weather.diagnostics", "text", later, picture)
+        session.add(returned("weather.diagnostics", "report", value, later))
+    sign_in("admin")
+    assert client.get("/pictures/weather.diagnostics").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "value", ['{"__classname__": "airflow.sdk.definitions.asset.Asset"}', ["x"], None, {"text": "x"}, "x" * 2_000_000]
 )
 def test_one_teams_value_that_is_no_report_hides_no_other_teams(client: TestClient, database: Any, value: Any) -> None:
     with database.begin() as session:

@@ -86,3 +86,28 @@ def test_every_size_fits_into_a_tenant_that_sets_no_quota() -> None:
     most = container_limits(Quota())["max"]
     assert all(millicores(size.cpu) <= millicores(most["cpu"]) for size in SIZES.values())
     assert all(mebibytes(size.memory) <= mebibytes(most["memory"]) for size in SIZES.values())
+
+
+@pytest.mark.parametrize(
+    ("patterns", "asked", "placed"),
+    [
+        (("cr.example/weather/*",), "legacy:1", "cr.example/weather/legacy:1"),
+        (("cr.example/*",), "legacy:1", "cr.example/weather/legacy:1"),
+        (("cr.example/legacy", "cr.example/weather/*"), "legacy:1", "cr.example/legacy:1"),
+        (("cr.example/legacy:7",), "legacy", "cr.example/legacy:7"),
+        (("ruby",), "ruby:3", "ruby:3"),
+        (("cr.example/weather/*",), "cr.example/weather/a/legacy:1", "cr.example/weather/a/legacy:1"),
+    ],
+)
+def test_a_short_name_of_an_image_is_put_where_the_tenants_images_are(
+    patterns: tuple[str, ...], asked: str, placed: str
+) -> None:
+    """Otherwise a commit that is promoted to another environment would name that of the first one's registry."""
+    pod = task_pod(tenant(images=patterns), PodRequest(image=asked))
+    assert pod.spec.containers[0].image == placed
+
+
+@pytest.mark.parametrize("patterns", [(), ("cr.example/legacy:7",), ("cr.example/other",)])
+def test_a_short_name_opens_no_image_that_the_tenant_has_not(patterns: tuple[str, ...]) -> None:
+    with pytest.raises(RefusedError, match=r"executor_config\.ariel\.image"):
+        task_pod(tenant(images=patterns), PodRequest(image="legacy:8"))

@@ -87,6 +87,16 @@ def test_what_a_task_may_not_ask_for_is_an_import_error(tmp_path: Path, argument
     assert "action:" in message
 
 
+def test_a_misspelt_wish_for_messages_is_an_import_error(tmp_path: Path) -> None:
+    """Its author would wait for the pager in vain."""
+    tagged = DAG.replace('DAG("{dag_id}")', 'DAG("{dag_id}", tags=["nightly", "{tag}"])')
+    for tag, refused in {"alert:critcal": 1, "alert:critical": 0, "alert:to:#model": 0, "alerting": 0}.items():
+        (tmp_path / "report.py").write_text(tagged.format(dag_id="weather.report", arguments="", tag=tag))
+        bag = DagBag(tmp_path, bundle_name="weather", bundle_path=tmp_path)
+        assert len(bag.import_errors) == refused, tag
+        assert refused == ("tags: 'alert:critcal'" in str(bag.import_errors))
+
+
 def test_a_mapped_task_is_judged_too(tmp_path: Path) -> None:
     text = DAG.format(dag_id="weather.report", arguments="").replace(
         'partial(task_id="many", ', 'partial(task_id="many", executor_config={"pod_override": 1}, '

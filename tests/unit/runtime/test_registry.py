@@ -36,12 +36,12 @@ def event(kind: str, item: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_document_becomes_a_typed_tenant() -> None:
-    tenant = parse(json.dumps(document(alerts={"channel": "slack", "target": "#w"})))
+    tenant = parse(json.dumps(document(alerts={"channel": "slack", "target": "#w", "pager": "#p"})))
     assert (tenant.slug, tenant.task_namespace, tenant.parse_namespace) == ("weather", "tasks-weather", "parse-weather")
     assert tenant.accounts == {"task": "t", "task-etl": "e"}
     assert tenant.roles["ariel_dagproc_weather"].pool_size == 2
     assert tenant.alerts is not None
-    assert tenant.alerts.target == "#w"
+    assert (tenant.alerts.target, tenant.alerts.pager) == ("#w", "#p")
 
 
 def test_what_the_program_writes_can_be_read() -> None:

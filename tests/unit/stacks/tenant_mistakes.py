@@ -129,6 +129,33 @@ BLOCKS: Final[dict[str, Mistake]] = {
         "never a webhook's address",
         "in quotes",
     ),
+    "a pager that is a webhook's address": _tenant(
+        "alerts",
+        {"channel": "slack", "target": "#weather", "pager": "https://hooks.slack.com/services/T/B/x"},
+        "alerts.pager",
+        HIDDEN,
+        "never a webhook's address",
+        "in quotes",
+    ),
+    "a webhook with a token in its path": _tenant(
+        "alerts",
+        {"channel": "webhook", "target": "/alerts?key=1"},
+        "alerts.target",
+        "/alerts?key=1",
+        "without host, query or token",
+        "into the connection",
+    ),
+    "alerts that nobody sends": Mistake(
+        "lower",
+        {
+            f"{WEATHER}.alerts": {"channel": "slack", "target": "#weather"},
+            f"{WEATHER}.triggerer": {"enabled": False},
+        },
+        f"{WEATHER}.alerts",
+        "slack",
+        "only with a triggerer",
+        "remove the alerts",
+    ),
     "a mail channel without an address": _tenant(
         "alerts", {"channel": "email", "target": "#weather"}, "alerts.target", "#weather", "a mail address", "write it"
     ),

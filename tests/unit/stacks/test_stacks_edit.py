@@ -59,6 +59,8 @@ def test_an_added_tenant_is_the_only_change_of_the_file(shipped: Path) -> None:
     assert any("# egress:" in line for line in put)
     assert list(settings.tenants) == list(list_tenants(shipped)) == ["weather", "mobility", "finance"]
     assert settings.tenants["finance"].repository.url == "https://github.com/contoso/finance.git"
+    # Otherwise the code beside a new team's DAGs is not delivered.
+    assert settings.tenants["finance"].repository.path == "."
 
 
 def test_an_added_tenant_removed_again_leaves_the_file_as_it_was(shipped: Path) -> None:

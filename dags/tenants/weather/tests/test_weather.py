@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 from weather.observations import observations
 from weather.operators import ReadObservationsOperator
-from weather.picture import line_chart
 from weather.sensors import StationReadySensor
 from weather.triggers import StationReadyTrigger
 
@@ -24,18 +22,6 @@ def test_every_station_has_a_whole_day() -> None:
 def test_a_station_that_is_not_there_is_an_error() -> None:
     with pytest.raises(ValueError, match="Atlantis"):
         ReadObservationsOperator(task_id="read", station="Atlantis").execute({})
-
-
-def test_the_picture_is_drawn_within_its_frame_and_keeps_its_text() -> None:
-    drawn = line_chart("a < b", "now", {"s": [(0, 1), (1, 3)], "flat": [(0, 2), (1, 2)]})
-    root = ElementTree.fromstring(drawn)  # noqa: S314  drawn here
-    names = "{http://www.w3.org/2000/svg}"
-    assert [each.text for each in root.iter(f"{names}text")][:2] == ["a < b", "now"]
-    for line in root.iter(f"{names}polyline"):
-        for point in line.attrib["points"].split():
-            x, y = map(float, point.split(","))
-            assert 0 <= x <= 640
-            assert 0 <= y <= 320
 
 
 def test_the_trigger_comes_back_from_the_database_as_it_was_and_fires() -> None:

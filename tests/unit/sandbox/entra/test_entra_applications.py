@@ -323,7 +323,10 @@ PRIVATE = private_pem(OwnCertificate().key).decode()
         ({"certificates": [OwnCertificate(curve=True).public]}, "certificates[0]"),
         ({"certificates": [OwnCertificate().public + PRIVATE]}, "certificates[0]"),
     ],
-    ids=str,
+    ids=[
+        *("no-object", "unknown-key", "issuer", "no-subject", "no-audience", "two-audiences", "one-of-two", "too-many"),
+        *("no-certificate", "curve", "with-its-key"),
+    ],
 )
 def test_a_registration_that_entra_would_not_keep_is_refused(
     service: Callable[[], TestClient], body: Any, path: str

@@ -1,0 +1,89 @@
+"""Airflow's database on this laptop: the person's own, else a private PostgreSQL where there is one, else SQLite."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from cli import laptop
+from cli.laptop import LaptopError
+from cli.repository import TenantRepository
+from stacks.errors import Problem
+from stacks.naming import digest
+
+DATABASE: Final = "ARIEL_DEV_DATABASE"
+"""Names a database as Airflow's `sql_alchemy_conn` does. It may hold a password, so no option takes it."""
+_DEBIAN: Final = Path("/usr/lib/postgresql")
+_USER: Final = "airflow"
+
+
+@contextmanager
+def database(repository: TenantRepository) -> Iterator[str]:
+    """Its URL, while it runs. Raises LaptopError."""
+    if given := os.environ.get(DATABASE):
+        yield given
+        return
+    programs = _programs()
+    if programs is None or os.geteuid() == 0:
+        # PostgreSQL refuses to run as root.
+        yield f"sqlite:///{laptop.home(repository) / 'airflow.db'}"
+        return
+    data, socket = laptop.home(repository) / "postgres", _socket_folder(repository)
+    if not (data / "PG_VERSION").exists():
+        shutil.rmtree(data, ignore_errors=True)
+        # Whoever reaches the socket is its owner: the folder is closed to others.
+        _do(programs / "initdb", "-D", str(data), "--username", _USER, "--auth", "trust", "--encoding", "UTF8")
+    is_mine = subprocess.run([programs / "pg_ctl", "-D", data, "status"], capture_output=True, check=False).returncode
+    if is_mine:
+        options = f"-c listen_addresses= -c unix_socket_directories={socket}"
+        log = str(laptop.home(repository) / "postgres.log")
+        _do(programs / "pg_ctl", "-D", str(data), "-l", log, "-o", options, "-w", "start")
+    try:
+        yield f"postgresql+psycopg2://{_USER}@/postgres?host={socket}"
+    finally:
+        if is_mine:
+            _do(programs / "pg_ctl", "-D", str(data), "-m", "fast", "-w", "stop")
+            shutil.rmtree(socket, ignore_errors=True)
+
+
+def _programs() -> Path | None:
+    """The folder of the newest server's programs."""
+    if found := shutil.which("pg_ctl"):
+        return Path(found).resolve().parent
+    versions = [each for each in _DEBIAN.glob("*/bin") if (each / "pg_ctl").exists()]
+    return max(versions, key=lambda each: int(each.parent.name), default=None)
+
+
+def _socket_folder(repository: TenantRepository) -> Path:
+    """A socket's path may have 107 bytes, less than many a checkout's."""
+    folder = Path(tempfile.gettempdir()) / f"ariel-{os.geteuid()}-{digest(str(repository.root))}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        rule, action = "a folder that is yours alone", "remove it"
+        raise LaptopError([Problem(path="PostgreSQL", value=str(folder), rule=rule, action=action)])
+    return folder
+
+
+def _do(*command: str | Path) -> None:
+    # To a file and not a pipe: the server that pg_ctl leaves running would hold a pipe open.
+    with tempfile.TemporaryFile() as said:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            said.seek(0)
+            value = said.read().decode(errors="replace").strip()[-2000:]
+            rule, action = "it starts and ends well", f"read why, or set {DATABASE} to another database"
+            raise LaptopError([Problem(path=Path(command[0]).name, value=value, rule=rule, action=action)])

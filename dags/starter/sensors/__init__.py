@@ -1,0 +1,1 @@
+"""Sensors of the team, and the triggers that wait for them."""

@@ -1,0 +1,1 @@
+"""Code that DAGs, operators and sensors share."""

@@ -1,0 +1,72 @@
+"""`python -m ariel_runtime.checks REPOSITORY BUNDLE < ASKED`: what is to be said of a checkout, and what it is.
+
+BUNDLE is the folder in it that is delivered. ASKED is one JSON document:
+    {"checks": [name, ...], "budget": seconds for the import of a file,
+     "inventory": as in `secrets`, or null where no environment was asked,
+     "base": the `shape` of an older revision, or null}
+Prints one: {"findings": [as in `finding`], "changes": [as in `rehydration`], "shape": as in `shape`,
+"parsed_by": {"python", "packages": {Airflow and its providers: version}}}. DAG files are the author's code: run this in
+a process that may be lost. It guards against accidents, not against malice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any, Final
+
+from ariel_runtime.checks import budget, ids, imports, policies, rehydration, secrets, top_level
+from ariel_runtime.checks.parsing import ParsedFile, parse
+from ariel_runtime.checks.shape import DagShape, Shape, repository_shape
+
+_AIRFLOW: Final = "apache-airflow"
+
+
+def answer(root: Path, bundle: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
+    parsed = list(parse(root, bundle, asked["budget"]))
+    rules = {
+        imports.CHECK: lambda: imports.findings(root, parsed),
+        policies.CHECK: lambda: policies.findings(parsed),
+        ids.CHECK: lambda: ids.findings(parsed),
+        budget.CHECK: lambda: budget.findings(parsed, asked["budget"]),
+        top_level.CHECK: lambda: top_level.findings(parsed),
+        secrets.CHECK: lambda: secrets.findings(root, parsed, asked["inventory"]),
+    }
+    shape = _shape(root, bundle, parsed)
+    base = asked["base"]
+    return {
+        "findings": [asdict(each) for check in asked["checks"] for each in rules[check]()],
+        "changes": [] if base is None else [asdict(each) for each in rehydration.changes(Shape.of_json(base), shape)],
+        "shape": asdict(shape),
+        "parsed_by": {"python": platform.python_version(), "packages": _packages()},
+    }
+
+
+def _packages() -> dict[str, str]:
+    named = ((each.metadata["Name"], each.version) for each in distributions())
+    return {name: version for name, version in named if name.startswith(_AIRFLOW)}
+
+
+def _shape(root: Path, bundle: Path, parsed: list[ParsedFile]) -> Shape:
+    dags: dict[str, DagShape] = {}
+    for dag in (dag for file in parsed for dag in file.dags):
+        dags.setdefault(dag.dag_id, dag)
+    return repository_shape(root, bundle, dags, tuple(file.file for file in parsed if file.failures))
+
+
+def main(root: str, bundle: str) -> None:
+    asked = json.load(sys.stdin)
+    # Authors' code may print, and so may programs that it starts; the document stands alone.
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as document:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        json.dump(answer(Path(root).resolve(), Path(bundle).resolve(), asked), document)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,1 @@
+SELECT '{{ ds }}' AS day, min(degrees) AS coldest FROM observations WHERE station = '{{ params.station }}'
