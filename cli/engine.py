@@ -49,19 +49,29 @@ class Engine:
 
     def preview(self, on_event: OnEvent | None = None, **options: Any) -> Plan:
         """What `up` would do. `options` go to the Automation API (`target`, `refresh`, ...)."""
-        return self._run("preview", self._stack.preview, on_event, options)
+        return self._run("preview", self._stack.preview, on_event, options, Plan())
 
     def up(self, on_event: OnEvent | None = None, **options: Any) -> Plan:
-        """Makes the world as the program says."""
-        return self._run("up", self._stack.up, on_event, {"show_secrets": False, **options})
+        """Makes the world as the program says.
+
+        What Azure accepted and then ended as failed is tried once more: it stands half-made, and to update it is how
+        Azure goes on.
+        """
+        options, first = {"show_secrets": False, **options}, Plan()
+        try:
+            return self._run("up", self._stack.up, on_event, options, first)
+        except EngineError:
+            if not self.state().half_made:
+                raise
+        return first.and_then(self._run("up", self._stack.up, on_event, options, Plan()))
 
     def destroy(self, on_event: OnEvent | None = None, **options: Any) -> Plan:
         """Deletes everything in the stack's state."""
-        return self._run("destroy", self._stack.destroy, on_event, {"show_secrets": False, **options})
+        return self._run("destroy", self._stack.destroy, on_event, {"show_secrets": False, **options}, Plan())
 
     def refresh(self, on_event: OnEvent | None = None, **options: Any) -> Plan:
         """Brings the state in line with what really is there."""
-        return self._run("refresh", self._stack.refresh, on_event, {"show_secrets": False, **options})
+        return self._run("refresh", self._stack.refresh, on_event, {"show_secrets": False, **options}, Plan())
 
     def state(self) -> StackState:
         return StackState.of(self._stack.export_stack())
@@ -88,8 +98,10 @@ class Engine:
         """Removes the backend's lock which a killed engine left behind."""
         self._stack.cancel()
 
-    def _run(self, verb: str, call: Callable[..., Any], on_event: OnEvent | None, options: dict[str, Any]) -> Plan:
-        plan = Plan()
+    def _run(
+        self, verb: str, call: Callable[..., Any], on_event: OnEvent | None, options: dict[str, Any], plan: Plan
+    ) -> Plan:
+        """The plan, filled with what happens, also where that ends in an error."""
 
         def record(event: EngineEvent) -> None:
             plan.record(event)

@@ -40,6 +40,12 @@ class Plan:
         """Steps that change something."""
         return sum(step["op"] != UNCHANGED for step in self.steps)
 
+    def and_then(self, later: Plan) -> Plan:
+        """Both runs as one, without what the later one found as the earlier had left it."""
+        seen = {step["urn"] for step in self.steps}
+        more = [step for step in later.steps if step["op"] != UNCHANGED or step["urn"] not in seen]
+        return Plan([*self.steps, *more], later.errors, [*self.warnings, *later.warnings])
+
     def as_json(self) -> dict[str, Any]:
         return {"summary": self.summary, "steps": self.steps}
 

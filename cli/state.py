@@ -9,6 +9,7 @@ from typing import Any
 from pulumi.automation import Deployment
 
 STACK_TYPE = "pulumi:pulumi:Stack"
+_AZURE = "azure-native:"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class StackState:
     def pending(self) -> list[dict[str, Any]]:
         """Operations that the engine began and did not see end."""
         return list(self.content.get("pending_operations") or [])
+
+    @property
+    def half_made(self) -> list[dict[str, Any]]:
+        """Resources that Azure accepted and whose operation it then ended as failed: they stand, not as they should."""
+        return [each for each in self.resources if each["type"].startswith(_AZURE) and each.get("initErrors")]
 
     @property
     def exports(self) -> dict[str, Any]:

@@ -128,8 +128,9 @@ def test_each_task_did_its_work_by_the_foreign_provider_language_or_python(
     def returned(task_id: str) -> Any:
         return platform.returned(DAG_ID, outcome.run_id, task_id)
 
-    coldest = [[outcome.day, COLDEST]]
-    assert (returned("sql"), returned("sql_of_an_older_provider")) == (coldest, coldest)
+    for task_id in ("sql", "sql_of_an_older_provider"):
+        # A row is a tuple, which Airflow marks as one.
+        assert [row["__data__"] for row in returned(task_id)] == [[outcome.day, COLDEST]], task_id
     assert returned("ruby") == {"day": outcome.day, "mean": 4}
     described = {"day": outcome.day, "highest": 9, "mean": 4}
     assert (returned("function"), returned("function_of_an_older_python")) == (described, described)

@@ -84,11 +84,24 @@ def test_an_up_survives(done: Done, name: str) -> None:
     assert len(ours) == len(set(ours)) == PARTS
 
 
-def test_an_operation_that_azure_ends_as_failed_is_mended_by_the_next_up(bench: Workbench, sandbox: Sandbox) -> None:
-    stack = SmallStack(sandbox, "broken", ("broken",))
-    rule = {"match": {"method": "PUT", "name": "vnet-broken"}, "action": "lro-fail", "code": "Broken"}
+def fail(bench: Workbench, name: str, times: int) -> None:
+    """So many operations on the set's network are accepted and then end as failed."""
+    rule = {"match": {"method": "PUT", "name": f"vnet-{name}"}, "action": "lro-fail", "code": "Broken", "times": times}
     bench.arm(method="PUT", path="faults", body={"rules": [rule]})
+
+
+def test_an_operation_that_azure_ends_as_failed_is_mended_in_the_same_up(bench: Workbench, sandbox: Sandbox) -> None:
+    stack = SmallStack(sandbox, "broken", ("broken",))
+    fail(bench, "broken", times=1)
+    plan = stack.engine().up()
+    assert plan.summary["update"] == 1
+    assert len({step["urn"] for step in plan.steps if step["op"] == "create"}) == plan.summary["create"]
+    assert stack.ids() == [each for each in standing(bench) if "-broken" in each]
+
+
+def test_an_operation_that_goes_on_failing_is_said_and_not_tried_for_ever(bench: Workbench, sandbox: Sandbox) -> None:
+    stack = SmallStack(sandbox, "hopeless", ("hopeless",))
+    fail(bench, "hopeless", times=3)
     with pytest.raises(EngineError, match="Broken"):
         stack.engine().up()
-    assert stack.engine().up().summary["update"] == 1
-    assert stack.ids() == [each for each in standing(bench) if "-broken" in each]
+    assert [fault["times"] for fault in bench.arm(path="faults")["rules"]] == [1]
