@@ -10,11 +10,12 @@ from stacks.errors import Problem, UsageError
 
 
 def merge_base(root: Path, branch: str | None) -> str | None:
-    """Where the checkout left the branch of its remote; None where that is not known here.
+    """Where the checkout left the branch of its remote; None where that is not known here, or has no such folder.
 
     Without a branch, the one that the remote calls its own.
     """
-    return _said(root, "merge-base", "HEAD", f"origin/{branch or 'HEAD'}")
+    found = _said(root, "merge-base", "HEAD", f"origin/{branch or 'HEAD'}")
+    return found if found and _said(root, "cat-file", "-e", f"{found}:./") is not None else None
 
 
 def commit_of(root: Path, ref: str) -> str:

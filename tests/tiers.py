@@ -23,8 +23,8 @@ TIERS = {
     "cluster": "a node, PostgreSQL, PgBouncer and Airflow; runs of two tenants, attacks, rotation; needs root",
 }
 
-PARALLEL = {"unit": ("--numprocesses=2", "--dist=loadfile")}
-"""The other tiers start what uses both cores by itself."""
+PARALLEL = dict.fromkeys(("unit", "engine"), ("--numprocesses=2", "--dist=loadfile"))
+"""The tier `cluster` has one platform for most of its tests, which uses both cores by itself."""
 
 
 @dataclass(frozen=True)
