@@ -264,6 +264,7 @@ class Replica:
             self.sidecar = subprocess.Popen(
                 ["unshare", "--mount", "sh", "-ec", _PRIVATE_RUN, "sh", *folders, *command],
                 env=environment,
+                stdout=log,
                 stderr=log,
                 cwd=self._folder,
             )
