@@ -9,8 +9,8 @@ from typing import Final
 
 from airflow.configuration import conf
 
+from ariel_runtime.environment import ENVIRONMENT, LAPTOP
 from ariel_runtime.kubernetes_api import KubernetesApi
-from ariel_runtime.laptop import ENVIRONMENT, LAPTOP
 from ariel_runtime.registry import Follower, Tenant, TenantRegistry
 
 _FIRST_READ_SECONDS: Final = 30

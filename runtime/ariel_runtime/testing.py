@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from ariel_runtime.laptop import ENVIRONMENT, LAPTOP
+from ariel_runtime.environment import ENVIRONMENT, LAPTOP
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG

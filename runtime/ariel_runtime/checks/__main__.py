@@ -12,7 +12,6 @@ a process that may be lost. It guards against accidents, not against malice.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import sys
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from typing import Any, Final
 from ariel_runtime.checks import budget, ids, imports, policies, rehydration, secrets, top_level
 from ariel_runtime.checks.parsing import ParsedFile, parse
 from ariel_runtime.checks.shape import DagShape, Shape, repository_shape
+from ariel_runtime.document import document
 
 _AIRFLOW: Final = "apache-airflow"
 
@@ -62,10 +62,8 @@ def _shape(root: Path, bundle: Path, parsed: list[ParsedFile]) -> Shape:
 
 def main(root: str, bundle: str) -> None:
     asked = json.load(sys.stdin)
-    # Authors' code may print, and so may programs that it starts; the document stands alone.
-    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as document:
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        json.dump(answer(Path(root).resolve(), Path(bundle).resolve(), asked), document)
+    with document() as found:
+        found.update(answer(Path(root).resolve(), Path(bundle).resolve(), asked))
 
 
 if __name__ == "__main__":

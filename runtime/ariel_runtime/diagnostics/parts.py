@@ -49,8 +49,7 @@ def execution(instance: Any) -> Finding:
 
 def identity(_: Any) -> Finding:
     """That Entra gives a token to the pod, as the identity that the pod is labelled with and no other's."""
-    from ariel_runtime.laptop import LAPTOP
-    from ariel_runtime.secrets.backend import ENVIRONMENT
+    from ariel_runtime.environment import ENVIRONMENT, LAPTOP
 
     if os.environ.get(ENVIRONMENT) == LAPTOP:
         return Finding(part="identity", state=State.ABSENT, text="a laptop has none")
@@ -77,7 +76,7 @@ def identity_of(claims: Mapping[str, Any], expected: str | None) -> Finding:
 def demonstration(_: Any) -> Finding:
     """That a secret comes out of the tenant's vault, and was made for this environment."""
     from ariel_runtime import secrets
-    from ariel_runtime.secrets.backend import ENVIRONMENT
+    from ariel_runtime.environment import ENVIRONMENT
 
     try:
         return demonstration_of(secrets.get(DEMONSTRATION), os.environ[ENVIRONMENT])

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.serialization.encoders import coerce_to_core_timetable
 
+from ariel_runtime.document import document
 from ariel_runtime.laptop.bundle import parsed, relative
-from ariel_runtime.laptop.document import document
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG

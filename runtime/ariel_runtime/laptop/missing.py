@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from ariel_runtime.checks.named_in_source import GROUP
 from ariel_runtime.checks.needs import needs
-from ariel_runtime.laptop import LAPTOP
-from ariel_runtime.laptop.document import document
+from ariel_runtime.document import document
+from ariel_runtime.environment import LAPTOP
 from ariel_runtime.refusal import RefusedError
 from ariel_runtime.secrets.local import FILES, in_files
 from ariel_runtime.secrets.names import PLATFORM_CONNECTIONS, Kind

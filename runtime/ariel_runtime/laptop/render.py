@@ -18,8 +18,8 @@ from airflow.sdk.api.datamodels._generated import DagRun, DagRunState, DagRunTyp
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
+from ariel_runtime.document import document
 from ariel_runtime.laptop.bundle import one_dag
-from ariel_runtime.laptop.document import document
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ariel_runtime.environment import ENVIRONMENT
 from ariel_runtime.refusal import Problem, RefusedError
 
 
@@ -47,7 +48,7 @@ def group(name: str, *, beside: str) -> tuple[str, ...]:
     from ariel_runtime.secrets.repository_files import CONNECTIONS, read
 
     root = next((folder for folder in Path(beside).resolve().parents if (folder / CONNECTIONS).is_file()), None)
-    groups = {} if root is None else read(root, os.environ.get("ARIEL_ENVIRONMENT", "")).groups
+    groups = {} if root is None else read(root, os.environ.get(ENVIRONMENT, "")).groups
     if name not in groups:
         known = f"one of {', '.join(sorted(groups))}" if groups else f"a group of {CONNECTIONS}, and there is none"
         action = f"add it to {CONNECTIONS} at the top of the repository"

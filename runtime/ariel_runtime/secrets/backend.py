@@ -19,6 +19,7 @@ from airflow.sdk.log import mask_secret
 from airflow.sdk.observability import stats
 from airflow.secrets import BaseSecretsBackend
 
+from ariel_runtime.environment import ENVIRONMENT
 from ariel_runtime.refusal import Problem, RefusedError
 from ariel_runtime.secrets.names import PLATFORM_CONNECTIONS, Kind, secret_name
 from ariel_runtime.secrets.repository_files import CONNECTIONS, RepositoryFiles, fetch
@@ -32,7 +33,6 @@ ABSENT_SECONDS: Final = 30.0
 """How long it is remembered that there is none, so that a triggerer, which lasts for weeks, soon sees a new one."""
 LOOKUPS: Final = "ariel.secrets.lookups"
 """Counter, with the tags `kind` and `answer`: vault, repository, absent, remembered, refused."""
-ENVIRONMENT: Final = "ARIEL_ENVIRONMENT"
 
 _LOG = structlog.get_logger(__name__)
 

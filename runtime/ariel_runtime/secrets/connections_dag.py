@@ -51,7 +51,7 @@ def connections_dag(slug: str) -> None:
 def read_repository(root: Path, dags: Path, revision: str) -> Report:
     """Of a checkout; imports its DAG files. Raises RefusedError for a file of connections or variables."""
     from ariel_runtime.checks.needs import needs
-    from ariel_runtime.secrets.backend import ENVIRONMENT
+    from ariel_runtime.environment import ENVIRONMENT
     from ariel_runtime.secrets.repository_files import read
 
     files, found = read(root, os.environ[ENVIRONMENT]), needs(root, dags)

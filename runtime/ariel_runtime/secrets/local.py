@@ -18,8 +18,9 @@ from typing import Final
 import yaml
 from airflow.secrets.local_filesystem import LocalFilesystemBackend
 
+from ariel_runtime.environment import ENVIRONMENT
 from ariel_runtime.refusal import Problem, RefusedError
-from ariel_runtime.secrets.backend import ENVIRONMENT, TenantSecretsBackend
+from ariel_runtime.secrets.backend import TenantSecretsBackend
 from ariel_runtime.secrets.names import Kind
 from ariel_runtime.secrets.repository_files import RepositoryFiles, read
 

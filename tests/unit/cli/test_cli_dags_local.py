@@ -152,7 +152,7 @@ def test_what_an_authors_code_prints_does_not_spoil_the_document_of_a_verb(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor does it hide why there is none."""
-    script = "import sys; from ariel_runtime.laptop.document import document\n"
+    script = "import sys; from ariel_runtime.document import document\n"
     script += "with document() as found: print('noise'); found['a'] = len(sys.argv[1:])"
     monkeypatch.setattr(cli_laptop, "module", lambda name, *arguments: [sys.executable, "-c", script, *arguments])
     assert cli_laptop.asked(repository_at(repository), "graph", "x", "y") == {"a": 2}

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ariel_runtime import laptop as runtime
+from ariel_runtime import environment as runtime
 
 from cli import laptop, laptop_database
 from cli.laptop_database import DATABASE, database

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from airflow.sdk.execution_time import supervisor
 from ariel_runtime import secrets, tenants
-from ariel_runtime.laptop import ENVIRONMENT, LAPTOP
+from ariel_runtime.environment import ENVIRONMENT, LAPTOP
 from ariel_runtime.laptop.missing import missing, write
 from ariel_runtime.refusal import RefusedError
 from ariel_runtime.secrets import SecretMissingError
