@@ -17,7 +17,7 @@ from cli.dags import dags_app
 from cli.dags_local import Dag, full_id
 from cli.dev import is_running
 from cli.laptop_database import database
-from cli.options import Yes
+from cli.options import OwnTenant, Repository, Yes
 from cli.platform import Platform
 from cli.repository import TenantRepository, repository_at
 from cli.session import open_session
@@ -55,15 +55,16 @@ def reload() -> None:
 def delete(
     dag: Dag,
     env: Annotated[str | None, typer.Option("--env", help="There instead of on this laptop.")] = None,
+    tenant: OwnTenant = None,
+    repository: Repository = Path("."),
     yes: Yes = False,
 ) -> None:
     """Delete what is left of a DAG that no file has any more: its runs, their results, its versions."""
-    repository = repository_at(Path.cwd())
-    dag_id = full_id(repository, dag)
+    dag_id = full_id(tenant or repository_at(repository).tenant, dag)
     if not yes and not Confirm.ask(f"Delete all runs of {dag_id} in {env or 'this laptop'}?", console=console.err):
         raise typer.Abort
     if env is None:
-        if status := _in_database(repository, laptop.module("delete", dag_id)):
+        if status := _in_database(repository_at(repository), laptop.module("delete", dag_id)):
             raise typer.Exit(status)
     else:
         _delete_there(open_session(env).running_platform(), dag_id, env)

@@ -16,14 +16,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from cli import in_flight, source_checks
+from cli import child_lock, console, image_python, in_flight, source_checks
 from cli.base_revision import commit_of, export, merge_base
 from cli.inventory import delivered, inventory, packages, runs_in_flight
+from cli.laptop import BUNDLE, LAPTOP
 from cli.platform import Platform
 from cli.repository import repository_at
-from cli.session import Session
+from cli.session import Session, tenant_of
 from components.airflow_settings import ENVIRONMENT
-from stacks.errors import ArielError, Problem, UsageError
+from components.dag_processor import SECRETS_BACKEND
+from sandbox.rootfs.definition import load, locked
+from stacks.errors import ArielError, MachineError, Problem, UsageError
 from stacks.tenant import Application, Processor
 
 BAD: Final = ("missing", "broken")
@@ -31,11 +34,8 @@ BAD: Final = ("missing", "broken")
 IMPORTS: Final = "imports"
 SECRETS: Final = "secrets"
 _OF_RUNTIME: Final = (IMPORTS, "policies", "ids", "budget", "top-level", SECRETS)
-CHECKS: Final = (*_OF_RUNTIME, source_checks.RUFF, source_checks.MYPY, in_flight.CHECK)
-LAPTOP: Final = "laptop"
-"""Name of the environment where none is asked."""
+CHECKS: Final = (*_OF_RUNTIME, source_checks.RUFF, source_checks.MYPY, child_lock.CHECK, in_flight.CHECK)
 _MODULE: Final = "ariel_runtime.checks"
-_NOTING: Final = "ariel_runtime.secrets.parsing.WhileParsing"
 _TRACEBACK: Final = "50"
 """Lines of it that Airflow keeps: the innermost of the repository is among them."""
 _SECONDS: Final = 1800
@@ -66,7 +66,8 @@ class Asked:
     checks: Sequence[str] = CHECKS
     base: str | None = None
     deployed: bool = False
-    python: str = sys.executable
+    python: str | None = None
+    """The interpreter; None for the image's, where this machine can have it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +99,7 @@ def subject_alone(folder: Path, tenant: str | None) -> Subject:
 def subject_in(session: Session, folder: Path, tenant: str | None) -> Subject:
     """By what the stack file says of the tenant. Raises UsageError."""
     slug = tenant or repository_at(folder).tenant
-    known = session.settings.tenants.get(slug)
-    if known is None:
-        rule = f"one of {', '.join(session.settings.tenants)}"
-        raise UsageError([Problem(path="--tenant", value=slug, rule=rule, action="see `ariel tenant list`")])
+    known = tenant_of(session, slug)
     if not (folder / known.repository.path).is_dir():
         rule = f"a checkout that holds the folder {known.repository.path!r} of the DAGs"
         raise UsageError([Problem(path="--repository", value=str(folder), rule=rule, action="name another folder")])
@@ -133,25 +131,40 @@ def check(subject: Subject, asked: Asked, platform: Platform | None, env: str = 
     if platform is not None and SECRETS in wanted:
         certificates = {name: each.certificate for name, each in subject.applications.items()}
         there = {**inventory(platform, subject.tenant, env), "applications": certificates}
+    python, why = _interpreter(asked)
     with tempfile.TemporaryDirectory() as home:
         environment = runtime_environment(subject, env, home)
         question = {"checks": wanted, "budget": subject.budget, "inventory": there, "base": None}
+        place = None
         if base:
             place = Path(home) / "base"
             export(subject.root, base, place)
             older = {**question, "checks": [], "inventory": None}
-            question["base"] = _answer(place, subject.bundle, older, asked.python, environment)["shape"]
-        answer = _answer(subject.root, subject.bundle, question, asked.python, environment)
+            question["base"] = _answer(place, subject.bundle, older, python, environment)["shape"]
+        answer = _answer(subject.root, subject.bundle, question, python, environment)
         findings = [*answer["findings"], *_of_source(subject, asked, environment)]
+        if child_lock.CHECK in asked.checks:
+            findings += child_lock.findings(subject.root, subject.tenant, place)
     runs = None
     if compared and platform is not None:
         runs = in_flight.judged(runs_in_flight(platform, subject.tenant), answer["changes"])
-    if platform is not None and IMPORTS in wanted:
-        findings += _other_versions(answer["parsed_by"]["packages"], packages(platform))
+    if IMPORTS in wanted:
+        findings += _other_versions(answer["parsed_by"], platform, why)
     if compared and base is None:
         findings.append(_without_base(subject))
     findings += in_flight.findings(answer["changes"], runs)
     return Report(findings=findings, changes=answer["changes"], runs=runs, base=base, parsed_by=answer["parsed_by"])
+
+
+def _interpreter(asked: Asked) -> tuple[str, str]:
+    """Who parses, and why it is not the image's Python where nobody asked for another."""
+    if asked.python is not None:
+        return asked.python, ""
+    try:
+        return str(image_python.ensure(console.ProgressReport())), ""
+    except MachineError as error:
+        (problem,) = error.problems
+        return sys.executable, f"{problem.path}: {problem.value}; {problem.action}"
 
 
 def _base(subject: Subject, asked: Asked, platform: Platform | None) -> str | None:
@@ -163,7 +176,7 @@ def _base(subject: Subject, asked: Asked, platform: Platform | None) -> str | No
 
 def runtime_environment(subject: Subject, env: str, home: str) -> dict[str, str]:
     """Of what is started for a check: Airflow's settings where DAGs are parsed, and no credential."""
-    bundle = {"name": subject.tenant, "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", "kwargs": {}}
+    bundle = {"name": subject.tenant, "classpath": BUNDLE, "kwargs": {}}
     return {
         "PATH": os.environ["PATH"],
         "HOME": home,
@@ -174,7 +187,7 @@ def runtime_environment(subject: Subject, env: str, home: str) -> dict[str, str]
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": str(subject.budget),
         "AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACK_DEPTH": _TRACEBACK,
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
-        "AIRFLOW__WORKERS__SECRETS_BACKEND": _NOTING,
+        "AIRFLOW__WORKERS__SECRETS_BACKEND": SECRETS_BACKEND,
         ENVIRONMENT: env,
     }
 
@@ -208,10 +221,19 @@ def _of_source(subject: Subject, asked: Asked, environment: Mapping[str, str]) -
         yield from source_checks.of_mypy(subject.root, environment, asked.python)
 
 
-def _other_versions(here: Mapping[str, str], there: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _other_versions(parsed_by: Mapping[str, Any], platform: Platform | None, why: str) -> Iterator[dict[str, Any]]:
+    """Than those that parse the same files in production: of Python, of Airflow, of the providers."""
+    python, here = parsed_by["python"], parsed_by["packages"]
+    if why or not python.startswith(f"{image_python.VERSION}."):
+        reason = (
+            f"the image has Python {image_python.VERSION}, and its own packages: what only one of the two takes is not "
+            f"found here; {why or 'see `--python`'}"
+        )
+        yield _of_repository(IMPORTS, "python", python, "warning", reason)
+    whose, there = ("image", locked(load("airflow"))) if platform is None else ("environment", packages(platform))
     for name, version in there.items():
         if here.get(name, version) != version:
-            reason = f"the environment has {version}, this check used {here[name]}: see `--python`"
+            reason = f"the {whose} has {version}, this check used {here[name]}: see `--python`"
             yield _of_repository(IMPORTS, "package", name, "warning", reason)
 
 

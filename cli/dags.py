@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli import check_tables, checks, console
-from cli.options import AsJson, Repository
+from cli.options import AsJson, OwnTenant, Repository
 from cli.session import open_session
 from stacks.errors import Problem, UsageError
 
@@ -20,7 +19,7 @@ dags_app = typer.Typer(no_args_is_help=True, help="Look at a team's DAGs before 
 
 @dags_app.command("check")
 def check(
-    tenant: Annotated[str | None, typer.Option("--tenant", "-t", help="Slug of the team, if no file says it.")] = None,
+    tenant: OwnTenant = None,
     env: Annotated[str | None, typer.Option("--env", "--stack", "-s", help="The environment; `local` if none.")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask no environment, so not of secrets and runs.")] = False,
     repository: Repository = Path("."),
@@ -28,9 +27,7 @@ def check(
     deployed: Annotated[bool, typer.Option("--deployed", help="Compare with what the environment has now.")] = False,
     only: Annotated[list[str] | None, typer.Option(help="Name of a check; may be given more than once.")] = None,
     skip: Annotated[list[str] | None, typer.Option(help="Name of a check to leave out; as --only.")] = None,
-    python: Annotated[str, typer.Option(help="Interpreter with Airflow and ariel's runtime, such as the image's.")] = (
-        sys.executable
-    ),
+    python: Annotated[str | None, typer.Option(help="Interpreter with Airflow and ariel's runtime.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell what would go wrong with a team's repository once it is merged, and which runs in flight it would break.

@@ -25,14 +25,14 @@ Conf = Annotated[str, typer.Option(help="Configuration of the run, a JSON object
 def run_dag(dag: Dag, conf: Conf = "{}") -> None:
     """Run a DAG once, task after task in one process, with this laptop's secrets. Exits with 1 where it fails."""
     repository = repository_at(Path.cwd())
-    raise typer.Exit(one_process(repository, laptop.module("run", full_id(repository, dag), _conf(conf))))
+    raise typer.Exit(one_process(repository, laptop.module("run", full_id(repository.tenant, dag), _conf(conf))))
 
 
 @dags_app.command("dry-run")
 def dry_run(dag: Dag, conf: Conf = "{}", as_json: AsJson = False) -> None:
     """Show what each task would be given: its template fields, rendered. Runs none."""
     repository = repository_at(Path.cwd())
-    found = laptop.asked(repository, "render", full_id(repository, dag), _conf(conf))
+    found = laptop.asked(repository, "render", full_id(repository.tenant, dag), _conf(conf))
     if as_json:
         print(json.dumps(found, indent=2))
         return
@@ -66,7 +66,7 @@ def show(
     """Draw which task follows which."""
     repository = repository_at(Path.cwd())
     found = laptop.asked(repository, "graph")
-    wanted = full_id(repository, dag)
+    wanted = full_id(repository.tenant, dag)
     graph = next((each for each in found["dags"] if each["dag_id"] == wanted), None)
     if graph is None:
         known = ", ".join(each["dag_id"] for each in found["dags"]) or "a DAG of the repository, and there is none"
@@ -113,8 +113,8 @@ def one_process(repository: TenantRepository, command: list[str], given: str | N
     return subprocess.run(command, env=environment, cwd=repository.root, input=given, text=True, check=False).returncode
 
 
-def full_id(repository: TenantRepository, dag: str) -> str:
-    prefix = f"{repository.tenant}."
+def full_id(tenant: str, dag: str) -> str:
+    prefix = f"{tenant}."
     return dag if dag.startswith(prefix) else f"{prefix}{dag}"
 
 

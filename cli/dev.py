@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -82,7 +83,7 @@ def _run(repository: TenantRepository, processes: Processes, url: str, stopped: 
             if stopped.wait(0.5):
                 return
         console.out.print(_next_steps(repository, time.monotonic() - started), markup=False)
-        _tell_missing(repository)
+        _tell_missing(repository, processes, stopped)
         shown: dict[str, str] = {}
         while not stopped.wait(_POLL_SECONDS):
             processes.require_running()
@@ -119,14 +120,20 @@ def _tell_errors(found: dict[str, str], shown: dict[str, str]) -> dict[str, str]
     return found
 
 
-def _tell_missing(repository: TenantRepository) -> None:
+def _tell_missing(repository: TenantRepository, processes: Processes, stopped: Event) -> None:
     """Writes down where the DAGs' secrets are to be filled in. What fails here keeps nobody from work."""
-    folder = laptop.secrets_folder(repository)
+    folder, file = laptop.secrets_folder(repository), laptop.home(repository) / "missing.json"
+    command = laptop.module("missing", str(repository.root), str(repository.dags), str(folder))
+    environment = laptop.environment(repository, laptop.one_process_database(repository))
     try:
-        found = laptop.asked(repository, "missing", str(repository.root), str(repository.dags), str(folder))
+        processes.start("missing", command, environment, repository.root, output=file)
+        processes.finish("missing", stopped)
     except ArielError as error:
         console.show_error(error)
         return
+    if stopped.is_set():
+        return
+    found = json.loads(file.read_text(encoding="utf-8"))
     rows = [(each["kind"], each["id"], ", ".join(each["places"]), Path(each["file"]).name) for each in found["missing"]]
     if rows:
         title = f"to be filled in before the DAGs find it, in {folder}"

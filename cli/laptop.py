@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.repository import TenantRepository
+from components import dag_processor
 from components.airflow_settings import ENVIRONMENT
 from stacks.errors import ArielError, Problem
 
 LAPTOP: Final = "laptop"
 """What this environment is called in a repository, as in `variables.laptop.yaml`."""
 _SECRETS_BACKEND: Final = "ariel_runtime.secrets.local.LocalSecretsBackend"
-_WHILE_PARSING: Final = "ariel_runtime.secrets.parsing.WhileParsing"
-_BUNDLE: Final = "airflow.dag_processing.bundles.local.LocalDagBundle"
+BUNDLE: Final = "airflow.dag_processing.bundles.local.LocalDagBundle"
+"""The class of a bundle that is a folder of this machine."""
 _REFRESH_SECONDS: Final = 2
 """How often the folder is looked at; a file that has changed is parsed at once."""
 _PARSE_SECONDS: Final = 15
@@ -84,7 +85,7 @@ def environment(repository: TenantRepository, database: str) -> dict[str, str]:
         "dag_processor": {
             "bundle_refresh_check_interval": 1,
             "dag_bundle_config_list": json.dumps(
-                [{"name": repository.tenant, "classpath": _BUNDLE, "kwargs": kwargs}],
+                [{"name": repository.tenant, "classpath": BUNDLE, "kwargs": kwargs}],
             ),
             "dag_bundle_storage_path": folder / "bundles",
             "min_file_process_interval": _PARSE_SECONDS,
@@ -112,7 +113,7 @@ def while_parsing(given: Mapping[str, str]) -> dict[str, str]:
     """Those of the DAG processor, which has no secrets."""
     return {
         **given,
-        "AIRFLOW__WORKERS__SECRETS_BACKEND": _WHILE_PARSING,
+        "AIRFLOW__WORKERS__SECRETS_BACKEND": dag_processor.SECRETS_BACKEND,
         "AIRFLOW__WORKERS__SECRETS_BACKEND_KWARGS": "{}",
     }
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from cli import laptop
 from cli.laptop import LaptopError
@@ -21,6 +24,7 @@ DATABASE: Final = "ARIEL_DEV_DATABASE"
 """Names a database as Airflow's `sql_alchemy_conn` does. It may hold a password, so no option takes it."""
 _DEBIAN: Final = Path("/usr/lib/postgresql")
 _USER: Final = "airflow"
+_NAMESPACE: Final = ("unshare", "--user", "--map-user=1", "--map-group=1")
 
 
 @contextmanager
@@ -29,27 +33,36 @@ def database(repository: TenantRepository) -> Iterator[str]:
     if given := os.environ.get(DATABASE):
         yield given
         return
-    programs = _programs()
-    if programs is None or os.geteuid() == 0:
-        # PostgreSQL refuses to run as root.
+    programs, ordinary = _programs(), _as_an_ordinary_user()
+    if programs is None or ordinary is None:
         yield f"sqlite:///{laptop.home(repository) / 'airflow.db'}"
         return
+    with _server(repository, programs, ordinary) as url:
+        yield url
+
+
+@contextmanager
+def _server(repository: TenantRepository, programs: Path, ordinary: tuple[str, ...]) -> Iterator[str]:
     data, socket = laptop.home(repository) / "postgres", _socket_folder(repository)
-    if not (data / "PG_VERSION").exists():
-        shutil.rmtree(data, ignore_errors=True)
-        # Whoever reaches the socket is its owner: the folder is closed to others.
-        _do(programs / "initdb", "-D", str(data), "--username", _USER, "--auth", "trust", "--encoding", "UTF8")
-    is_mine = subprocess.run([programs / "pg_ctl", "-D", data, "status"], capture_output=True, check=False).returncode
-    if is_mine:
-        options = f"-c listen_addresses= -c unix_socket_directories={socket}"
-        log = str(laptop.home(repository) / "postgres.log")
-        _do(programs / "pg_ctl", "-D", str(data), "-l", log, "-o", options, "-w", "start")
-    try:
-        yield f"postgresql+psycopg2://{_USER}@/postgres?host={socket}"
-    finally:
-        if is_mine:
-            _do(programs / "pg_ctl", "-D", str(data), "-m", "fast", "-w", "stop")
-            shutil.rmtree(socket, ignore_errors=True)
+    control: tuple[str | Path, ...] = (*ordinary, programs / "pg_ctl", "-D", data)
+    with (laptop.home(repository) / "postgres.lock").open("a") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        if not (data / "PG_VERSION").exists():
+            shutil.rmtree(data, ignore_errors=True)
+            # Whoever reaches the socket is its owner: the folder is closed to others.
+            trusting = ("--username", _USER, "--auth", "trust", "--encoding", "UTF8")
+            _do(*ordinary, programs / "initdb", "-D", data, "--no-sync", *trusting)
+        if subprocess.run([*control, "status"], capture_output=True, check=False).returncode:
+            options = ("-c", "listen_addresses=", "-c", f"unix_socket_directories={socket}")
+            _do(*control, "-l", laptop.home(repository) / "postgres.log", "-o", shlex.join(options), "-w", "start")
+        try:
+            yield f"postgresql+psycopg2://{_USER}@/postgres?host={quote(str(socket))}"
+        finally:
+            # Who leaves last ends it, also after one that was killed.
+            with suppress(BlockingIOError):
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _do(*control, "-m", "fast", "-w", "stop")
+                shutil.rmtree(socket, ignore_errors=True)
 
 
 def _programs() -> Path | None:
@@ -58,6 +71,21 @@ def _programs() -> Path | None:
         return Path(found).resolve().parent
     versions = [each for each in _DEBIAN.glob("*/bin") if (each / "pg_ctl").exists()]
     return max(versions, key=lambda each: int(each.parent.name), default=None)
+
+
+def _as_an_ordinary_user() -> tuple[str, ...] | None:
+    """What a command of PostgreSQL is begun with, as it refuses to run as root. None where it cannot be begun at all.
+
+    Root runs it in a user namespace that shows it another number, so that its files stay root's; a container may forbid
+    that.
+    """
+    if os.geteuid() != 0:
+        return ()
+    try:
+        subprocess.run([*_NAMESPACE, "true"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return _NAMESPACE
 
 
 def _socket_folder(repository: TenantRepository) -> Path:
@@ -86,4 +114,4 @@ def _do(*command: str | Path) -> None:
             said.seek(0)
             value = said.read().decode(errors="replace").strip()[-2000:]
             rule, action = "it starts and ends well", f"read why, or set {DATABASE} to another database"
-            raise LaptopError([Problem(path=Path(command[0]).name, value=value, rule=rule, action=action)])
+            raise LaptopError([Problem(path="PostgreSQL", value=value, rule=rule, action=action)])

@@ -37,36 +37,46 @@ class Processes:
         self._folder = folder
         self._note = folder / "running.json"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._births: dict[int, float] = {}
 
-    def start(self, name: str, command: list[str], environment: Mapping[str, str], cwd: Path) -> None:
-        with self._log(name).open("wb") as log:
+    def start(
+        self, name: str, command: list[str], environment: Mapping[str, str], cwd: Path, output: Path | None = None
+    ) -> None:
+        """`output` takes what it prints, where that is not for the log."""
+        files = (output or self._log(name), self._log(name))
+        for each in files:
+            each.unlink(missing_ok=True)
+        with files[0].open("ab") as printed, files[1].open("ab") as log:
             self._running[name] = subprocess.Popen(
                 command,
                 env=environment,
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdout=printed,
+                stderr=log,
                 start_new_session=True,
             )
-        sessions = {each.pid: psutil.Process(each.pid).create_time() for each in self._running.values()}
-        self._note.write_text(json.dumps(sessions), encoding="utf-8")
+        session = self._running[name].pid
+        self._births[session] = psutil.Process(session).create_time()
+        self._note.write_text(json.dumps(self._births), encoding="utf-8")
 
     def finish(self, name: str, stopped: Event) -> None:
         """Return once that process has ended, or the event is set. Raises LaptopError where it failed."""
         while self._running[name].poll() is None and not stopped.wait(0.1):
             pass
-        if self._running[name].poll() == 0:
-            del self._running[name]
-        self.require_running()
+        if self._running[name].poll() is None:
+            return
+        ended = self._running.pop(name)
+        del self._births[ended.pid]
+        self._note.write_text(json.dumps(self._births), encoding="utf-8")
+        if ended.returncode != 0:
+            raise self._ended(name)
 
     def require_running(self) -> None:
         """Raises LaptopError with the last words of one that has ended."""
         for name, process in self._running.items():
             if process.poll() is not None:
-                said = self._log(name).read_text(encoding="utf-8", errors="replace").strip()[-_TAIL:]
-                rule, action = "it runs until `ariel dev` ends", f"read all of it in {self._log(name)}"
-                raise LaptopError([Problem(path=name, value=said or "ended", rule=rule, action=action)])
+                raise self._ended(name)
 
     def stop(self) -> None:
         """Ask all to end, and end what has not soon, with all that it has started."""
@@ -80,6 +90,7 @@ class Processes:
             _kill_session(process.pid)
             process.wait()
         self._running.clear()
+        self._births.clear()
         self._note.unlink(missing_ok=True)
 
     def end_leftovers(self) -> None:
@@ -92,6 +103,11 @@ class Processes:
                 if abs(psutil.Process(int(pid)).create_time() - created) < _CLOCK_SECONDS:
                     _kill_session(int(pid))
         self._note.unlink()
+
+    def _ended(self, name: str) -> LaptopError:
+        said = self._log(name).read_text(encoding="utf-8", errors="replace").strip()[-_TAIL:]
+        rule, action = "it works until `ariel dev` ends", f"read all of it in {self._log(name)}"
+        return LaptopError([Problem(path=name, value=said or "ended", rule=rule, action=action)])
 
     def _log(self, name: str) -> Path:
         return self._folder / f"{name}.log"

@@ -30,5 +30,6 @@ Tenant = Annotated[
         show_default=False,
     ),
 ]
+OwnTenant = Annotated[str | None, typer.Option("--tenant", "-t", help="Slug of the team; else the repository says it.")]
 Repository = Annotated[Path, typer.Option(help="The team's repository, checked out.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

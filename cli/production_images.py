@@ -103,9 +103,8 @@ def make(archive: Archive, source: Source, report: Report) -> None:
 
 def push(archive: Archive, registry: str, repository: str, report: Report) -> Pin:
     """Push an archive to a registry of Azure, unless the tag is there: a tag never moves. Raises MachineError."""
-    host = f"{registry}.azurecr.io"
-    target = f"docker://{host}/{repository}:{archive.tag}"
-    with _signed_in(registry, host) as account, report.step(f"Push {repository}:{archive.tag}"):
+    target = f"docker://{_host(registry)}/{repository}:{archive.tag}"
+    with _signed_in(registry) as account, report.step(f"Push {repository}:{archive.tag}"):
         digest = _held(target, account)
         if digest is None:
             options = ["--all", "--preserve-digests", f"--dest-authfile={account}"]
@@ -121,9 +120,8 @@ def pull(registry: str, image: str, layout: Path, report: Report) -> None:
 
     Raises MachineError.
     """
-    host, tag = f"{registry}.azurecr.io", image.rpartition(":")[2]
-    source = f"docker://{host}/{image}"
-    with _signed_in(registry, host) as account, report.step(f"Fetch {image}"):
+    source, tag = f"docker://{_host(registry)}/{image}", image.rpartition(":")[2]
+    with _signed_in(registry) as account, report.step(f"Fetch {image}"):
         if _held(source, account) is None:
             action = "run `ariel images push` first, or use the checkout that the environment was made of"
             raise _failed(source, "not there", action)
@@ -132,16 +130,19 @@ def pull(registry: str, image: str, layout: Path, report: Report) -> None:
 
 
 @contextmanager
-def _signed_in(registry: str, host: str) -> Iterator[Path]:
+def _signed_in(registry: str) -> Iterator[Path]:
     """A file with the token of the user of `az login`, for skopeo, until the block ends."""
     with tempfile.TemporaryDirectory() as scratch:
         account = Path(scratch) / "account.json"
         token = json.loads(_run(["az", "acr", "login", "--name", registry, "--expose-token", "--output", "json"]))
-        _run(
-            ["skopeo", "login", f"--authfile={account}", "--username", _TOKEN_USER, "--password-stdin", host],
-            given=token["accessToken"],
-        )
+        login = ["skopeo", "login", f"--authfile={account}", "--username", _TOKEN_USER, "--password-stdin"]
+        _run([*login, _host(registry)], given=token["accessToken"])
         yield account
+
+
+def _host(registry: str) -> str:
+    """Login server of a registry of Azure."""
+    return f"{registry}.azurecr.io"
 
 
 def _held(target: str, account: Path) -> str | None:

@@ -19,12 +19,10 @@ import typer
 
 from cli import console
 from cli.dags import check
-from cli.options import Environment, Repository
+from cli.options import Environment, OwnTenant, Repository
 from cli.repository import repository_at
-from cli.session import Session, open_session
-from stacks.errors import ArielError, Problem, UsageError
-
-OwnTenant = Annotated[str | None, typer.Option("--tenant", "-t", help="Slug of the team; else the repository says it.")]
+from cli.session import Session, open_session, tenant_of
+from stacks.errors import ArielError, Problem
 
 _NONE: Final = 2
 """Status of `git ls-remote --exit-code` where there is no such branch."""
@@ -152,14 +150,11 @@ def _served(session: Session, tenant: str, origin: Branch) -> str:
 
 def _branch(session: Session, tenant: str, checkout: Path) -> Branch:
     """What the environment follows. The sandbox's git host is a folder on this machine."""
-    known = session.settings.tenants.get(tenant)
-    if known is None:
-        rule = f"one of {', '.join(session.settings.tenants)}"
-        raise UsageError([Problem(path="--tenant", value=tenant, rule=rule, action="see `ariel tenant list`")])
-    remote = known.repository.url
+    repository = tenant_of(session, tenant).repository
+    remote = repository.url
     if session.running_platform() is session.platform:
         remote = str(session.sandbox.paths.git / urlsplit(remote).path.lstrip("/"))
-    return Branch(checkout=checkout, remote=remote, name=known.repository.branch)
+    return Branch(checkout=checkout, remote=remote, name=repository.branch)
 
 
 @contextmanager

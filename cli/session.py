@@ -28,6 +28,7 @@ from sandbox.lifecycle import Sandbox
 from stacks import load
 from stacks.errors import Problem, UsageError
 from stacks.settings import EnvironmentClass, Settings
+from stacks.tenant import Tenant
 
 TOKEN_VARIABLE: Final = "ARIEL_TOKEN"  # noqa: S105 - the name of a variable
 """Holds a token of Airflow's API, for platforms in Azure."""
@@ -62,6 +63,15 @@ def open_session(stack: str, *, live: bool = False) -> Session:
             ]
         )
     return Session(root, stack, live=live)
+
+
+def tenant_of(session: Session, slug: str) -> Tenant:
+    """What the stack file says of the tenant. Raises UsageError where it has none of that slug."""
+    known = session.settings.tenants.get(slug)
+    if known is None:
+        rule = f"one of {', '.join(session.settings.tenants)}"
+        raise UsageError([Problem(path="--tenant", value=slug, rule=rule, action="see `ariel tenant list`")])
+    return known
 
 
 class Session:

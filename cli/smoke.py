@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from html import escape
@@ -31,12 +31,16 @@ ABSENT: Final = "absent"
 PLATFORM: Final = "platform"
 """Stands in the place of a tenant for what all of them share."""
 
+PARTS: Final = ("execution", "identity", "secret", "database", "isolated", "notification", "forecast", "xcom")
+"""What a report tells of: a part that it leaves out would otherwise be missed by nobody."""
+
 _EXECUTED: Final = timedelta(minutes=5)
 _DRAWN: Final = timedelta(minutes=10)
 _LOG_SECONDS: Final = 60
 """A log is sent to its storage after its task has ended."""
 _STORAGE: Final = ("https://", "wasb://")
 """How the source of a log begins that was read from blob storage."""
+_PINNED: Final = "`ariel up`, from the checkout that pins it"
 _LOOK_AGAIN: Final = "`ariel status`, then `ariel smoke` again"
 
 
@@ -120,11 +124,14 @@ def _shaped(report: Any) -> dict[str, Any] | None:
         return None
 
 
-def _of_findings(slug: str, findings: Iterable[Mapping[str, Any]], why: str) -> Iterator[Check]:
+def _of_findings(slug: str, findings: Sequence[Mapping[str, Any]], why: str) -> Iterator[Check]:
     for each in findings:
         state = each["state"] if each["state"] in (OK, ABSENT) else FAILED
-        action = f"{why}, task {each['part']}" if state == FAILED else ""
+        action = f"{why}, tasks {each['part']} and report" if state == FAILED else ""
         yield Check(tenant=slug, part=each["part"], state=state, text=each["text"], action=action)
+    for part in PARTS:
+        if part not in {each["part"] for each in findings}:
+            yield Check(tenant=slug, part=part, state=FAILED, text="the report says nothing of it", action=_PINNED)
 
 
 def _of_age(slug: str, part: str, when: str, now: datetime, most: timedelta) -> Check:
@@ -204,7 +211,7 @@ def _of_images(session: Session, platform: Platform) -> Iterator[Check]:
 def _of_versions(tenant: str, found: Iterable[Version]) -> Iterator[Check]:
     for each in found:
         text = each.found if each.right else f"{each.found} instead of {each.pinned or 'anything that is pinned'}"
-        yield _judged(tenant, each.part, each.right, text, "`ariel up`, from the checkout that pins it")
+        yield _judged(tenant, each.part, each.right, text, _PINNED)
 
 
 def _judged(tenant: str, part: str, ok: bool, text: str, action: str) -> Check:

@@ -11,6 +11,8 @@ from configparser import ConfigParser
 from pathlib import Path
 from typing import Any, Final
 
+from cli import image_python
+
 RUFF: Final = "ruff"
 MYPY: Final = "mypy"
 AIRFLOW_RULES: Final = "AIR"
@@ -34,13 +36,20 @@ def of_ruff(root: Path, environment: Mapping[str, str]) -> Iterator[dict[str, An
         yield _finding(RUFF, file, each["location"]["row"], code, "broken", each["message"])
 
 
-def of_mypy(root: Path, environment: Mapping[str, str], python: str) -> Iterator[dict[str, Any]]:
-    """Nothing where the repository has no settings of it; types of packages are those of the interpreter `python`."""
+def of_mypy(root: Path, environment: Mapping[str, str], python: str | None) -> Iterator[dict[str, Any]]:
+    """Nothing where the repository has no settings of it.
+
+    Types of packages are those of the interpreter `python`, else of ariel's own, which has what tests import; the
+    language is the image's then, unless the repository says another.
+    """
     settings = _mypy_settings(root)
     if settings is None:
         return
     targets = [] if {"files", "packages", "modules"} & settings else ["."]
-    said, complaint = _run(MYPY, ["--output=json", f"--python-executable={python}", *targets], root, environment)
+    language = [f"--python-executable={python}"] if python else []
+    if not python and "python_version" not in settings:
+        language = [f"--python-version={image_python.VERSION}"]
+    said, complaint = _run(MYPY, ["--output=json", *language, *targets], root, environment)
     found = [line for line in said.splitlines() if line.startswith("{")]
     if complaint and not found:
         yield _failed(MYPY, complaint)

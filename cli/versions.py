@@ -14,9 +14,9 @@ from components.namespace import PLATFORM
 from sandbox.lifecycle import Sandbox
 from sandbox.plugins.kubernetes import kubeconfig
 from sandbox.plugins.kubernetes.transport import ApiServer
-from sandbox.workloads import image_settings
+from sandbox.workloads import image_settings, registry
 from stacks import load
-from stacks.naming import Kind, Names, parse_namespace
+from stacks.naming import parse_namespace
 from stacks.settings import Settings
 from stacks.versions import AIRFLOW
 
@@ -65,10 +65,9 @@ def _written(sandbox: Sandbox) -> Path:
 
 def _pinned(settings: Settings) -> dict[str, str]:
     """Registry and repository -> the whole reference that pods are given."""
-    names = Names(organisation=settings.organisation, stack=settings.stack)
-    registry = f"{names.of(Kind.REGISTRY)}.azurecr.io"
+    host = registry(settings)
     return {
-        f"{registry}/{image.repository}": f"{registry}/{image.repository}"
+        f"{host}/{image.repository}": f"{host}/{image.repository}"
         + (f"@{image.digest}" if image.digest else f":{image.tag}")
         for image in image_settings(settings).values()
     }

@@ -96,7 +96,7 @@ def logging_config() -> dict[str, str]:
     }
 
 
-def task_env(*, execution_url: str, log_account_url: str, environment: str) -> dict[str, str]:
+def task_env(*, host: str, execution_url: str, log_account_url: str, environment: str) -> dict[str, str]:
     """Plain settings of a task pod, which cannot mount the release's `airflow.cfg` from its own namespace.
 
     The entry point's own check of the database (20 tries) is off: a task pod has no database.
@@ -106,6 +106,8 @@ def task_env(*, execution_url: str, log_account_url: str, environment: str) -> d
         "CONNECTION_CHECK_MAX_COUNT": "0",
         # No file: a worker would write one, with keys that it makes up.
         "AIRFLOW_CONFIG": "/dev/null",
+        # For links in what a task tells people; it speaks to Airflow by the internal address.
+        "AIRFLOW__API__BASE_URL": f"https://{host}",
         "AIRFLOW__API__INSTANCE_NAME": environment,
         ENVIRONMENT: environment,
         # Imports Azure's libraries when the first log is sent, not before the task starts.

@@ -125,6 +125,7 @@ def airflow_values(release: ReleaseValues) -> dict[str, Any]:
         "podTemplate": task_pod_template(
             image=release.image,
             env=task_env(
+                host=release.host,
                 execution_url=execution_url(release.namespace),
                 log_account_url=release.log_account_url,
                 environment=release.environment,

@@ -31,6 +31,7 @@ class Attack:
 PRELUDE: Final = '''
 import json
 import os
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -84,6 +85,15 @@ def sign_in(host, port, user, password, database):
     psycopg2.connect(host=host, port=port, user=user, password=password, dbname=database, connect_timeout=20).close()
 
 
+def reached(host, port):
+    """Nothing is asked of who answers."""
+    try:
+        socket.create_connection((host, port), timeout=3).close()
+    except OSError as error:
+        raise ConnectionError(f"nobody answers at {host}: {error}") from None
+    return True
+
+
 def read(path):
     with open(path) as file:
         return file.read()
@@ -101,6 +111,7 @@ CONTROLS: Final[Mapping[str, str]] = {
     "own vault": 'vault(known["own_vault"]).get_secret("airflow-variables-closed").value',
     "own log container": 'len(blobs(known, known["own_container"])) > 0',
     "own identity": 'len(token_of(os.environ["AZURE_CLIENT_ID"])) > 100',
+    "own way out": 'reached("airflow-api-server.airflow.svc", 8080)',
 }
 """What the same code may do with the attacker's own: without it the refusals would say little."""
 
@@ -228,6 +239,12 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         ),
         says="authentication failed",
     ),
+    "metadata service": Attack(
+        what="open a connection to the node's metadata service, `169.254.169.254`",
+        held="the sandbox's network, which ends at its host; on Azure the network policies",
+        code='reached("169.254.169.254", 80)',
+        says="nobody answers",
+    ),
 }
 
 
@@ -268,8 +285,8 @@ ELSEWHERE: Final = (
     ("take variables or a volume from a Secret, or a token for Kubernetes", "tests/engine/test_admission.py"),
     ("open an alias at PgBouncer with the login of another", "tests/cluster/test_platform_database.py"),
     (
-        "reach the node's metadata service; by the rules only, as a sandbox has none",
-        "tests/unit/test_graph_rules_tenancy.py",
+        "reach the metadata service of a node on Azure; by the rules of the planned graph only",
+        "tests/unit/test_graph_rules.py",
     ),
 )
 """What a task tries to -> the proof that it is refused."""

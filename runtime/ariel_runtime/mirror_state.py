@@ -64,7 +64,6 @@ class MirrorState:
 def answering(state: MirrorState, port: int) -> Iterator[None]:
     """Answers while the block runs."""
     server = ThreadingHTTPServer(("", port), _handler(state))
-    server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, name="mirror-state", daemon=True)
     thread.start()
     try:

@@ -11,6 +11,7 @@ from typing import Final
 
 from kubernetes.client import models
 
+from ariel_runtime.notifications.routes import ALERTS, as_variable
 from ariel_runtime.pod_request import KEY, PodRequest
 from ariel_runtime.refusal import Problem, RefusedError
 from ariel_runtime.registry import LABEL, Tenant
@@ -57,6 +58,8 @@ def task_pod(tenant: Tenant, request: PodRequest) -> models.V1Pod:
     problems = [*_of_identity(tenant, account, request.identity), *_of_image(tenant, image)]
     if problems:
         raise RefusedError(problems)
+    alerts = {ALERTS: as_variable(tenant.alerts)} if tenant.alerts else {}
+    variables = {**tenant.environment, **alerts}
     labels = {f"{AUTHOR_LABELS}/{name}": value for name, value in request.labels.items()}
     return models.V1Pod(
         metadata=models.V1ObjectMeta(namespace=tenant.task_namespace, labels={**labels, LABEL: tenant.slug}),
@@ -66,7 +69,7 @@ def task_pod(tenant: Tenant, request: PodRequest) -> models.V1Pod:
                 models.V1Container(
                     name=CONTAINER,
                     image=image,
-                    env=[models.V1EnvVar(name=name, value=value) for name, value in tenant.environment.items()],
+                    env=[models.V1EnvVar(name=name, value=value) for name, value in variables.items()],
                     resources=_resources(request),
                 )
             ],

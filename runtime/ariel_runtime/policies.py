@@ -8,6 +8,7 @@ error. `task_instance_mutation_hook` runs in the scheduler, so nothing in a DAG 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ from airflow.configuration import conf
 from airflow.exceptions import AirflowClusterPolicyViolation
 from airflow.policies import hookimpl
 
+from ariel_runtime.environment import ENVIRONMENT, LAPTOP
 from ariel_runtime.notifications.wishes import misunderstood
 from ariel_runtime.pod_request import REFUSED, pod_request
 from ariel_runtime.refusal import Problem, RefusedError
@@ -69,6 +71,9 @@ TASK_RULES: Final[tuple[Callable[[str, Operator], Problem | None], ...]] = (pool
 
 @hookimpl
 def dag_policy(dag: DAG) -> None:
+    """On a laptop a DAG begins paused, whatever its file says: to look at it there must not run it."""
+    if os.environ.get(ENVIRONMENT) == LAPTOP:
+        dag.is_paused_upon_creation = True
     if slug := own_slug():
         _refuse([problem for rule in DAG_RULES if (problem := rule(slug, dag))])
 

@@ -12,7 +12,6 @@ import json
 import os
 import tempfile
 import tomllib
-import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -133,34 +132,9 @@ def rendered(task: Operator, *, logical_date: datetime = LOGICAL_DATE, **context
 
     What another task returned is not there: `ti` with an `xcom_pull` of the test's own gives it.
     """
-    from airflow.sdk.api.datamodels._generated import DagRun, DagRunState, DagRunType, TIRunContext
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+    from ariel_runtime.laptop.unstarted import unstarted
 
-    run = DagRun(
-        dag_id=task.dag_id,
-        run_id=f"manual__{logical_date.isoformat()}",
-        logical_date=logical_date,
-        data_interval_start=logical_date,
-        data_interval_end=logical_date,
-        run_after=logical_date,
-        start_date=logical_date,
-        end_date=None,
-        run_type=DagRunType.MANUAL,
-        state=DagRunState.RUNNING,
-        consumed_asset_events=[],
-        partition_key=None,
-    )
-    instance = RuntimeTaskInstance.model_construct(
-        id=uuid.uuid4(),
-        task_id=task.task_id,
-        dag_id=task.dag_id,
-        run_id=run.run_id,
-        try_number=1,
-        map_index=-1,
-        task=copy.copy(task),
-        start_date=logical_date,
-        _ti_context_from_server=TIRunContext(dag_run=run, max_tries=0),
-    )
+    instance = unstarted(copy.copy(task), run_id=f"manual__{logical_date.isoformat()}", moment=logical_date)
     complete = instance.get_template_context()
     complete.update(context)
     instance.render_templates(complete)

@@ -16,7 +16,7 @@ from typing import Final
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from sandbox.rootfs.definition import Definition, load
+from sandbox.rootfs.definition import Definition, load, locked
 from stacks.errors import Problem, UsageError
 
 IMAGES: Final = "images"
@@ -85,9 +85,7 @@ def read(root: Path, tenant: str) -> dict[str, ChildImage]:
 
 def pins(airflow: Definition) -> dict[str, str]:
     """Name -> version of what a child image has as its parent has it."""
-    assert airflow.python is not None
-    lock = (airflow.home / airflow.python.requirements).read_text(encoding="utf-8")
-    found = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock, re.MULTILINE))
+    found = locked(airflow)
     return {name: found[name] for name in _AIRFLOW}
 
 

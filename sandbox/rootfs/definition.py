@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -91,3 +92,10 @@ def load(name: str) -> Definition:
 def load_all() -> dict[str, Definition]:
     """Every definition by name."""
     return {file.parent.name: load(file.parent.name) for file in sorted(images_folder().glob("*/image.toml"))}
+
+
+def locked(image: Definition) -> dict[str, str]:
+    """Name -> version of the Python packages of an image that has some."""
+    assert image.python is not None
+    lock = (image.home / image.python.requirements).read_text(encoding="utf-8")
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock, re.MULTILINE))

@@ -1,7 +1,7 @@
 """`make bench`: what the project costs, in numbers; prints and asserts nothing. See docs/bench.md.
 
-`python -m tests.bench engine` measures the program against a bare one, `python -m tests.bench platform` what runs;
-without a word both, one after the other.
+`python -m tests.bench engine` measures the program against a bare one, `python -m tests.bench platform` what runs,
+`python -m tests.bench laptop` the start of `ariel dev`; without a word all, one after the other.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.bench import engine, platform
+from tests.bench import engine, laptop_start, platform
 
-KINDS = ("engine", "platform")
+KINDS = ("engine", "laptop", "platform")
 
 
 def main() -> None:
@@ -28,6 +28,8 @@ def main() -> None:
     kinds = given.kinds or KINDS
     if "engine" in kinds:
         engine.main(given.rounds)
+    if "laptop" in kinds:
+        laptop_start.main()
     if "platform" in kinds:
         platform.main(measures, given.tenants, given.project)
 

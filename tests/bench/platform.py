@@ -11,7 +11,7 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.bench import database, footprint, parsing, runs, secrets
+from tests.bench import database, delivery, footprint, parsing, runs, secrets
 from tests.bench.machine import machine
 from tests.bench.project import Project
 from tests.bench.result import Result, table
@@ -23,6 +23,7 @@ MEASURES: Final[Mapping[str, Callable[[RunningPlatform], Iterator[Result]]]] = {
     "footprint": footprint.measure,
     "runs": runs.measure,
     "secrets": secrets.measure,
+    "delivery": delivery.measure,
     "parsing": parsing.measure,
     "database": database.measure,
 }

@@ -52,8 +52,8 @@ def percentile(values: Sequence[float], percent: int) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
-def table(results: Iterable[Result]) -> Table:
-    made = Table(title="the running platform", title_justify="left")
+def table(results: Iterable[Result], title: str = "the running platform") -> Table:
+    made = Table(title=title, title_justify="left")
     for column in ("what", "result", "unit", "goal", ""):
         made.add_column(column, justify="right" if column in ("result", "goal") else "left")
     for each in results:

@@ -210,7 +210,9 @@ class RunningPlatform:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/1"
 
         def look() -> str | None:
-            log = json.dumps(self.airflow.call("GET", path, query={"full_content": "true"})["content"])
+            # A run that was started a moment ago has no tasks yet.
+            answer = self.airflow.call("GET", path, query={"full_content": "true"}, absent={"content": []})
+            log = json.dumps(answer["content"])
             return log if text in log else None
 
         return self.until(look, f"{dag_id} {run_id} {task_id} says {text!r}")

@@ -1,8 +1,11 @@
-"""As whom a task speaks to Azure: by a provider's hook, by the SDK, and as an application that is not the team's."""
+"""As whom a task speaks to Azure: by a provider's hook, by the SDK, and as an application that is not the team's.
+
+And what it is told where Entra does not let it speak.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import pytest
@@ -14,9 +17,13 @@ TEAM: Final = "mobility"
 FEDERATED: Final = "partner"
 CERTIFIED: Final = "archive"
 DAG_ID: Final = f"{TEAM}.identities.application"
+PATIENT: Final = f"{TEAM}.identities.patient"
+API_VERSION: Final = "2024-11-30"
+"""Of managed identities."""
 FILE: Final = "dags/identities_proof.py"
 SOURCE: Final = f"""
 import os
+import time
 
 from airflow.sdk import DAG, get_current_context, task
 
@@ -50,11 +57,30 @@ def as_application():
     return len(identity.application(name).get_token("https://storage.azure.com/.default").token)
 
 
+@task(retries=0)
+def until_it_may():
+    from azure.core.exceptions import ClientAuthenticationError
+    from azure.identity import DefaultAzureCredential
+
+    for refused in range(200):
+        try:
+            DefaultAzureCredential().get_token("https://storage.azure.com/.default")
+        except ClientAuthenticationError as error:
+            print(error.message)
+            time.sleep(1)
+        else:
+            return refused
+    raise TimeoutError
+
+
 with DAG("{TEAM}.identities", schedule=None):
     by_hook() >> by_sdk() >> as_group()
 
 with DAG("{DAG_ID}", schedule=None):
     as_application()
+
+with DAG("{PATIENT}", schedule=None):
+    until_it_may()
 """
 
 
@@ -81,6 +107,23 @@ def registered(platform: RunningPlatform) -> Iterator[dict[str, Any]]:
     found = next(each for each in platform.workbench.arm(path="applications") if each["clientId"] == client)
     yield found
     register(platform, FEDERATED, found)
+
+
+@pytest.fixture
+def unfederated(platform: RunningPlatform) -> Iterator[Callable[[], None]]:
+    """Takes from the account of the team's tasks the credential that lets it speak as its identity; gives it back."""
+    account = f"system:serviceaccount:tasks-{TEAM}:task"
+    (credential,) = [
+        each for each in platform.workbench.arm(path="resources") if each["properties"].get("subject") == account
+    ]
+    asked: dict[str, Any] = {"path": credential["id"], "params": {"api-version": API_VERSION}}
+    platform.workbench.azure("DELETE", **asked)
+
+    def back() -> None:
+        platform.workbench.azure("PUT", body={"properties": credential["properties"]}, **asked)
+
+    yield back
+    back()
 
 
 def client_id(platform: RunningPlatform, name: str) -> str:
@@ -156,3 +199,16 @@ def test_what_entra_refuses_is_read_in_the_tasks_log(
     run, ended = spoken_as(platform, FEDERATED)
     assert ended == "failed"
     platform.log_with(DAG_ID, run, "as_application", code)
+
+
+def test_a_task_whose_own_credential_was_deleted_is_told_so_and_goes_on_once_it_is_back(
+    platform: RunningPlatform, unfederated: Callable[[], None]
+) -> None:
+    """Without it the log cannot be stored either: until then it is read from the pod."""
+    run = platform.start_run(PATIENT)
+    platform.log_with(PATIENT, run, "until_it_may", "AADSTS70025")
+    assert platform.run_state(PATIENT, run) == "running"
+    unfederated()
+    assert platform.ended(PATIENT, run) == "success"
+    assert platform.returned(PATIENT, run, "until_it_may") > 0
+    platform.log_with(PATIENT, run, "until_it_may", "AADSTS70025")

@@ -13,8 +13,12 @@ from components.namespace import PLATFORM
 from tests.cluster.running_platform import STACK, RunningPlatform
 
 VALUE: Final = "correct-horse-battery"
+VERSIONS: Final = tuple(letter * 20_000 for letter in "ABCD")
+"""Of a secret that is rotated: long, and unlike each other in every character, so that half of two would be seen."""
+READERS: Final = ("first", "second")
 SOURCE: Final = """
 import os
+import time
 
 from airflow.sdk import Connection, Variable, dag, get_current_context, task
 from ariel_runtime import secrets
@@ -52,6 +56,25 @@ def looks_up():
     return Variable.get(conf["variable"], default="of the DAG")
 
 
+@task(retries=0)
+def watches():
+    "The versions that it saw of a secret, each by its characters, until the last one; it remembers none."
+    from ariel_runtime.secrets import backend
+
+    backend.FOUND_SECONDS = 0.0
+    conf = get_current_context()["dag_run"].conf
+    seen = []
+    give_up = time.monotonic() + 200
+    while time.monotonic() < give_up and conf["last"] not in seen:
+        value = secrets.get(conf["secret"])
+        version = "".join(sorted(set(value))) + str(len(value))
+        print("it is", version)
+        if version not in seen[-1:]:
+            seen.append(version)
+        time.sleep(0.2)
+    return seen
+
+
 @dag(dag_id="SLUG.secrets", schedule=None)
 def main():
     uses()
@@ -67,9 +90,16 @@ def variable():
     looks_up()
 
 
+@dag(dag_id="SLUG.secrets.rotation", schedule=None)
+def rotation():
+    for reader in READERS:
+        watches.override(task_id=reader)()
+
+
 main()
 direct()
 variable()
+rotation()
 """
 FILE: Final = "dags/secrets_proof.py"
 FILES: Final = {
@@ -84,7 +114,7 @@ VAULT_TYPE: Final = "Microsoft.KeyVault/secrets"
 @pytest.fixture(scope="module", autouse=True)
 def dags(platform: RunningPlatform) -> Iterator[None]:
     for slug in TEAMS:
-        platform.push(slug, {FILE: SOURCE.replace("SLUG", slug), **FILES})
+        platform.push(slug, {FILE: SOURCE.replace("SLUG", slug).replace("READERS", repr(READERS)), **FILES})
     yield
     for slug in TEAMS:
         platform.push(slug, {FILE: None, **dict.fromkeys(FILES)})
@@ -154,6 +184,25 @@ def test_a_team_sets_its_first_secrets_and_its_next_task_uses_them(platform: Run
     run = platform.start_run("weather.secrets", ids)
     assert platform.ended("weather.secrets", run) == "success"
     assert platform.returned("weather.secrets", run, "uses")["city"] == "Bremen"
+
+
+def test_tasks_that_run_while_a_secret_is_rotated_see_whole_versions_and_then_the_newest(
+    platform: RunningPlatform,
+) -> None:
+    """Half of a password, or none for a moment, would lock an account elsewhere."""
+    dag_id, secret_id = "weather.secrets.rotation", "proof.rotated"
+    seen = [f"{version[0]}{len(version)}" for version in VERSIONS]
+    platform.set_secret("weather", "secret", secret_id, VERSIONS[0])
+    run = platform.start_run(dag_id, {"secret": secret_id, "last": seen[-1]})
+    for reader in READERS:
+        platform.log_with(dag_id, run, reader, f"it is {seen[0]}")
+    for version in VERSIONS[1:]:
+        platform.set_secret("weather", "secret", secret_id, version)
+    assert platform.ended(dag_id, run) == "success"
+    for reader in READERS:
+        found = platform.returned(dag_id, run, reader)
+        assert (found[0], found[-1]) == (seen[0], seen[-1])
+        assert found == [each for each in seen if each in found], "a half, or an old one after a newer one"
 
 
 def test_a_line_in_the_repository_serves_the_next_task(platform: RunningPlatform) -> None:

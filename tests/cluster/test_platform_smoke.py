@@ -5,14 +5,29 @@ from __future__ import annotations
 import json
 
 from tests.cluster.running_platform import STACK, RunningPlatform
+from tests.http_receiver import receiver
+
+SECRET = "T0/B0/of-weather-alone"  # noqa: S105
 
 
 def test_a_platform_that_works_is_said_to_work_part_by_part(platform: RunningPlatform) -> None:
-    told = platform.ariel("smoke", "--env", STACK, "--json")
+    """The team weather has its channel's secret here, as it would be set by itself; mobility has no channel."""
+    network = platform.session.sandbox.network
+    assert network is not None
+    with receiver(network.gateway) as slack:
+        connection = {"conn_type": "slackwebhook", "host": f"{slack.url}/services", "password": SECRET}
+        platform.set_secret("weather", "connection", "alerts", json.dumps(connection))
+        told = platform.ariel("smoke", "--env", STACK, "--json")
+    assert slack.requests == [], "it was to be dry"
     found = {(each["tenant"], each["part"]): each for each in json.loads(told.stdout)["checks"]}
     assert told.returncode == 0, [each for each in found.values() if each["state"] == "failed"]
     assert "recorded example" in found["weather", "forecast"]["text"]
     assert found["mobility", "forecast"]["state"] == "absent"
+    title = f"weather.diagnostics failed in {STACK}: a task failed"
+    assert found["weather", "notification"]["text"] == f"slack by alerts (slackwebhook), not sent: {title}"
+    assert (found["weather", "notification"]["state"], found["mobility", "notification"]["state"]) == ("ok", "absent")
+    assert SECRET not in told.stdout
     for tenant in platform.session.settings.tenants:
         held = {part for (owner, part), each in found.items() if owner == tenant and each["state"] == "ok"}
-        assert {"execution", "identity", "database", "log", "picture"} <= held, found
+        assert {"execution", "identity", "database", "isolated", "log", "picture"} <= held, found
+        assert "without Airflow and its variables" in found[tenant, "isolated"]["text"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.graph_rules.subjects import TENANT_LABEL, NothingToJudgeError, Rule, slugs, some
+from tests.graph_rules.subjects import TENANT_LABEL, NothingToJudgeError, Rule, settings_of, slugs, some
 from tests.harness import Graph, Recorded
 
 SUBJECT_VERBS: Final = {"escalate", "bind", "impersonate"}
@@ -94,6 +94,12 @@ def every_namespace_is_restricted(graph: Graph) -> list[str]:
             if level != "restricted" or not version.startswith("v1."):
                 offenders.append(f"{each}: {mode} is {level!r} of version {version!r}")
     return offenders
+
+
+def the_cluster_enforces_network_policies(graph: Graph) -> list[str]:
+    """Without an engine for them policies are accepted and do nothing."""
+    wanted = {"networkProfile.networkDataplane": "cilium", "networkProfile.networkPolicy": "cilium"}
+    return [line for each in some(graph, "containerservice:ManagedCluster") for line in settings_of(each, wanted)]
 
 
 def every_namespace_denies_all_traffic_first(graph: Graph) -> list[str]:
@@ -200,6 +206,7 @@ RULES: Final[tuple[Rule, ...]] = (
     every_binding_names_what_exists,
     no_account_mounts_its_token_by_itself,
     every_namespace_is_restricted,
+    the_cluster_enforces_network_policies,
     every_namespace_denies_all_traffic_first,
     no_policy_opens_the_hosts_services,
     every_rule_of_a_policy_names_its_ports,

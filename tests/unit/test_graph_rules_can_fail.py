@@ -202,6 +202,7 @@ CASES: Final[dict[Rule, Sabotage]] = {
     rights.every_binding_names_what_exists: put(BINDING, "roleRef/name", "nobody"),
     rights.no_account_mounts_its_token_by_itself: put(SERVICE_ACCOUNT, "automountServiceAccountToken", True),
     rights.every_namespace_is_restricted: unlabelled,
+    rights.the_cluster_enforces_network_policies: put(CLUSTER, "networkProfile/networkPolicy", "none"),
     rights.every_namespace_denies_all_traffic_first: without(POLICY, "platform-namespace-default"),
     rights.no_policy_opens_the_hosts_services: open_to_the_metadata_service,
     rights.every_rule_of_a_policy_names_its_ports: put(

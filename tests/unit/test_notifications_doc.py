@@ -36,11 +36,11 @@ def test_the_message_is_shown_as_it_is() -> None:
         Kind.FAILURE,
         team="weather",
         environment="dev",
+        base_url="https://airflow.example.org",
         dag_id="weather.report",
         run_id=RUN,
         reason="task_failure",
         failed_tasks=["fetch"] * 100 + ["write"],
-        run_url=RUN_URL,
         log_url=f"{RUN_URL}/tasks/fetch/mapped/0?try_number=1",
     )
     shown = "\n".join(f"    {line}" for line in said.text.splitlines())

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ariel_runtime.delivery import arrival, journal, mirror
+from ariel_runtime.delivery.guesses import MINUTE
 from ariel_runtime.delivery.journal import Issued
 from ariel_runtime.delivery.mirror import MirrorFailedError
 from ariel_runtime.registry import Tenant
@@ -32,7 +33,6 @@ URL: Final = "webhook-url"
 
 MOST_PER_MINUTE: Final = 6
 """Accepted calls of one tenant: each writes a version into its vault, or fetches."""
-_MINUTE: Final = 60
 
 _LOG = structlog.get_logger(__name__)
 
@@ -129,9 +129,9 @@ def _require(tenant: Tenant, is_right: Callable[[Issued], bool]) -> None:
 def _let_in(tenant: Tenant, prove: Callable[[Session, Issued], None], proof: str, sender: str) -> None:
     with create_session() as session:
         found = _locked(session, tenant)
-        if journal.accepted_within(session, tenant.slug, _MINUTE) >= MOST_PER_MINUTE:
+        if journal.accepted_within(session, tenant.slug, MINUTE) >= MOST_PER_MINUTE:
             text = f"more than {MOST_PER_MINUTE} calls in a minute; what proved this one stays valid"
-            raise RefusedCallError(429, text, _MINUTE)
+            raise RefusedCallError(429, text, MINUTE)
         prove(session, found)
         journal.accept(session, tenant.slug, proof, sender)
     _LOG.info("The webhook was called", team=tenant.team, sender=sender)

@@ -4,9 +4,9 @@
     from ariel_runtime.diagnostics import Place, diagnostics_dag
     diagnostics_dag("weather", forecast=Place("Hamburg", 53.55, 9.99))
 
-Each task looks at one part, as the team's own tasks would. `report` gathers what they found, for the page `/hello/` and
-for `ariel smoke`, and fails where one of them has. The file must say "Airflow" somewhere, as above: Airflow passes over
-files that do not (`dag_discovery_safe_mode`).
+Each task looks at one part, as the team's own tasks would. `report` looks at what needs no task of its own and gathers
+all that was found, for the page `/hello/` and for `ariel smoke`; it fails where a part has. The file must say "Airflow"
+somewhere, as above: Airflow passes over files that do not (`dag_discovery_safe_mode`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,16 @@ from typing import Any, Final
 from airflow.sdk import XComArg, dag, get_current_context, task
 
 from ariel_runtime.diagnostics.forecast import FORECAST, Place, forecast_at
+from ariel_runtime.diagnostics.isolation import ISOLATED, isolated, isolated_of
+from ariel_runtime.diagnostics.notification import NOTIFICATION, notification
 from ariel_runtime.diagnostics.parts import PARTS, Look
 from ariel_runtime.diagnostics.report import DAG, REPORT, Finding, State, failure
 
 __all__ = ["Place", "diagnostics_dag"]
 
 _PART_TIMEOUT: Final = timedelta(minutes=2)
+_REPORT_TIMEOUT: Final = timedelta(minutes=5)
+"""A vault that does not answer is given up after some minutes; what is cut off before reports nothing at all."""
 _RUN_TIMEOUT: Final = timedelta(minutes=10)
 _RETURNED: Final = "return_value"
 _NO_PLACE: Final = Finding(
@@ -53,11 +57,12 @@ def diagnostics_dag(slug: str, *, forecast: Place | None = None) -> None:
         tags=["diagnostics"],
     )
     def build() -> None:
-        @task(task_id=REPORT, trigger_rule="all_done", multiple_outputs=False, execution_timeout=_PART_TIMEOUT)
+        @task(task_id=REPORT, trigger_rule="all_done", multiple_outputs=False, execution_timeout=_REPORT_TIMEOUT)
         def report(found: dict[str, Any]) -> dict[str, Any]:
             return _reported(found, asked=forecast is not None)
 
-        report({name: _looking(name, look) for name, look in looks.items()})
+        found = {name: _looking(name, look) for name, look in looks.items()}
+        report({**found, ISOLATED: isolated(_PART_TIMEOUT)})
 
     build()
 
@@ -96,13 +101,14 @@ def _reported(found: dict[str, Any], *, asked: bool) -> dict[str, Any]:
     from ariel_runtime.diagnostics.gathering import gathered, refuse_failed
 
     instance: Any = get_current_context()["ti"]
+    here = isolated_of(found[ISOLATED], instance.run_id), _found(NOTIFICATION, notification, instance)
     report = gathered(
         dag_id=instance.dag_id,
         run_id=instance.run_id,
         environment=conf.get("api", "instance_name", fallback="") or "an environment without a name",
         when=datetime.now(UTC),
-        found=found,
-        more=() if asked else (_NO_PLACE,),
+        found={name: value for name, value in found.items() if name != ISOLATED},
+        more=here if asked else (*here, _NO_PLACE),
     )
     print(report.text)
     value = report.model_dump(mode="json")
@@ -112,3 +118,10 @@ def _reported(found: dict[str, Any], *, asked: bool) -> dict[str, Any]:
         instance.xcom_push(_RETURNED, value)
         raise
     return value
+
+
+def _found(part: str, look: Look, instance: Any) -> Finding:
+    try:
+        return look(instance)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is what was found
+        return failure(part, error)

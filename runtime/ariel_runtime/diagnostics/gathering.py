@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ariel_runtime.diagnostics.parts import EXECUTION
 from ariel_runtime.diagnostics.picture import drawn
-from ariel_runtime.diagnostics.report import Finding, Report, State
+from ariel_runtime.diagnostics.report import REPORT, Finding, Report, State, unanswered
 from ariel_runtime.refusal import Problem, RefusedError
 
 
@@ -24,7 +24,7 @@ def gathered(
     found: Mapping[str, Any],
     more: Iterable[Finding] = (),
 ) -> Report:
-    """`found`: id of a task -> the value that it returned, or None; `more` is what no task looked at."""
+    """`found`: id of a task -> the finding that it returned, or None; `more` is what else was found."""
     findings = (*_read(found), _transfer(found.get(EXECUTION), run_id), *more)
     stamp = when.strftime("%Y-%m-%d %H:%M:%S UTC")
     lines = [f"{environment}: {dag_id} ran at {stamp}.", *(f"{each.part}: {_words(each)}" for each in findings)]
@@ -42,7 +42,12 @@ def gathered(
 def refuse_failed(report: Report) -> None:
     """Raises RefusedError that names each part that failed."""
     problems = [
-        Problem(path=each.part, value=each.state.value, rule=each.text, action=f"read the log of task {each.part}")
+        Problem(
+            path=each.part,
+            value=each.state.value,
+            rule=each.text,
+            action=f"read the log of task {each.part}; where there is none, of {REPORT}",
+        )
         for each in report.findings
         if each.state is State.FAILED
     ]
@@ -55,8 +60,7 @@ def _read(found: Mapping[str, Any]) -> Iterator[Finding]:
         try:
             yield Finding.model_validate(value)
         except ValidationError:
-            # Its pod was lost, or it never ran.
-            yield Finding(part=part, state=State.FAILED, text="gave no answer; its log or its pod says why")
+            yield unanswered(part)
 
 
 def _transfer(value: Any, run_id: str) -> Finding:

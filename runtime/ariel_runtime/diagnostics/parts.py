@@ -1,4 +1,4 @@
-"""The parts that are looked at, each by a task of its own. To add one: a function, and its line in `PARTS`.
+"""The parts that are looked at, each by a plain task of its own. To add one: a function, and its line in `PARTS`.
 
 A look returns what it found, and raises where the part does not work; it shows no secret. It is given the task instance
 that looks. Libraries are imported by the look that needs them: a DAG processor reads this.

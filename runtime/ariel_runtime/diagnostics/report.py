@@ -85,3 +85,8 @@ def failure(part: str, error: Exception) -> Finding:
 
     said = str(redact(f"{type(error).__name__}: {error}"))
     return Finding(part=part, state=State.FAILED, text=" ".join(said.split())[:LONGEST_TEXT])
+
+
+def unanswered(part: str) -> Finding:
+    """Its task returned nothing that can be read: its pod was lost, or it never ran."""
+    return Finding(part=part, state=State.FAILED, text="gave no answer; its log or its pod says why")

@@ -11,19 +11,17 @@ import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from airflow.sdk._shared.secrets_masker import redact
-from airflow.sdk.api.datamodels._generated import DagRun, DagRunState, DagRunType, TIRunContext
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
 from ariel_runtime.document import document
 from ariel_runtime.laptop.bundle import one_dag
+from ariel_runtime.laptop.unstarted import unstarted
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
-    from airflow.sdk.bases.operator import BaseOperator
     from airflow.sdk.types import Operator
 
 
@@ -38,33 +36,19 @@ class _NotRun(RuntimeTaskInstance):
 
 def rendered(dag: DAG, conf: dict[str, Any]) -> list[dict[str, Any]]:
     now = datetime.now(UTC)
-    run = DagRun(
-        dag_id=dag.dag_id,
-        run_id="dry-run",
-        logical_date=now,
-        data_interval_start=now,
-        data_interval_end=now,
-        run_after=now,
-        start_date=now,
-        end_date=None,
-        run_type=DagRunType.MANUAL,
-        state=DagRunState.RUNNING,
-        conf=conf,
-        consumed_asset_events=[],
-        partition_key=None,
-    )
     return [
-        {"id": task.task_id, "operator": task.task_type, "fields": list(_fields(task, run))}
+        {"id": task.task_id, "operator": task.task_type, "fields": list(_fields(task, now, conf))}
         for task in dag.topological_sort()
     ]
 
 
-def _fields(task: Operator, run: DagRun) -> Iterator[dict[str, Any]]:
+def _fields(task: Operator, now: datetime, conf: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if isinstance(task, MappedOperator):
         mapped = "mapped: how many there are, and what each is given, shows when it runs"
         yield {"name": "expand", "value": None, "fault": mapped}
         return
-    context = _instance(task, run).get_template_context()
+    instance = unstarted(task, run_id="dry-run", moment=now, conf=conf, kind=_NotRun)
+    context = instance.get_template_context()
     environment = task.get_template_env()
     for name in task.template_fields:
         value: str | None = None
@@ -74,21 +58,6 @@ def _fields(task: Operator, run: DagRun) -> Iterator[dict[str, Any]]:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this field's
             fault = f"{type(error).__name__}: {error}"
         yield {"name": name, "value": redact(value), "fault": redact(fault)}
-
-
-def _instance(task: BaseOperator, run: DagRun) -> RuntimeTaskInstance:
-    return _NotRun.model_construct(
-        id=uuid4(),
-        task_id=task.task_id,
-        dag_id=run.dag_id,
-        run_id=run.run_id,
-        try_number=1,
-        map_index=-1,
-        dag_version_id=uuid4(),
-        task=task,
-        start_date=run.start_date,
-        _ti_context_from_server=TIRunContext(dag_run=run, max_tries=0, variables=[], connections=[]),
-    )
 
 
 def main(dag_id: str, conf: str = "{}") -> None:

@@ -14,7 +14,7 @@ import tenacity
 from airflow.sdk import BaseHook
 from airflow.sdk._shared.secrets_masker import redact
 
-from ariel_runtime.notifications.message import Kind
+from ariel_runtime.notifications.message import Kind, title
 
 _SECONDS: Final = 10
 """For one attempt, with the look-up in the vault."""
@@ -75,7 +75,7 @@ async def _email(connection_id: str, target: str, message: Mapping[str, Any]) ->
     by_mail = SmtpNotifier(
         smtp_conn_id=connection_id,
         to=target,
-        subject=message["text"].splitlines()[0],
+        subject=title(message["text"]),
         html_content=f"<pre>{html.escape(message['text'])}</pre>",
     )
     await by_mail.async_notify({})

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 from airflow.listeners import hookimpl
 
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from ariel_runtime.registry import Tenant
 
 DELIVER: Final = "ariel_runtime.notifications.delivery.deliver"
-CONNECTION: Final = "alerts"
-"""Id of the connection with which the team's messages are sent."""
-PAGER_CONNECTION: Final = "alerts_pager"
-"""Id of the one for critical failures, beside the other."""
 
 
 @hookimpl
@@ -40,7 +35,8 @@ def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
 
 
 def _leave(dag_run: DagRun, *, failed: bool, reason: str) -> None:
-    from ariel_runtime.notifications.message import REASONS, Kind, kind_of
+    from ariel_runtime.notifications.message import REASONS, kind_of
+    from ariel_runtime.notifications.routes import targets
     from ariel_runtime.notifications.wishes import wishes
     from ariel_runtime.tenants import followed
 
@@ -51,10 +47,8 @@ def _leave(dag_run: DagRun, *, failed: bool, reason: str) -> None:
     kind = kind_of(failed=failed, wanted=wanted)
     if kind is None:
         return
-    targets = {CONNECTION: wanted.target or tenant.alerts.target}
-    if kind is Kind.CRITICAL and tenant.alerts.pager:
-        targets[PAGER_CONNECTION] = tenant.alerts.pager
-    _queue(dag_run, tenant, tenant.alerts.channel, _said(dag_run, tenant, kind, reason), targets)
+    said = _said(dag_run, tenant, kind, reason)
+    _queue(dag_run, tenant, tenant.alerts.channel, said, targets(kind, wanted, tenant.alerts))
 
 
 def _said(dag_run: DagRun, tenant: Tenant, kind: Kind, reason: str) -> Message:
@@ -63,16 +57,15 @@ def _said(dag_run: DagRun, tenant: Tenant, kind: Kind, reason: str) -> Message:
     from ariel_runtime.notifications.message import message
 
     failed = _failed(dag_run)
-    base_url = conf.get("api", "base_url", fallback="").rstrip("/")
     return message(
         kind,
         team=tenant.team,
         environment=conf.get("api", "instance_name", fallback=""),
+        base_url=conf.get("api", "base_url", fallback=""),
         dag_id=dag_run.dag_id,
         run_id=dag_run.run_id,
         reason=reason,
         failed_tasks=[each.task_id for each in failed],
-        run_url=f"{base_url}/dags/{dag_run.dag_id}/runs/{quote(dag_run.run_id)}",
         log_url=failed[0].log_url if failed else None,
     )
 

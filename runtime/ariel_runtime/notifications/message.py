@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+from urllib.parse import quote
 
 from ariel_runtime.notifications.wishes import Wishes
 
@@ -62,14 +63,15 @@ def message(
     *,
     team: str,
     environment: str,
+    base_url: str,
     dag_id: str,
     run_id: str,
     reason: str,
     failed_tasks: Sequence[str],
-    run_url: str,
     log_url: str | None,
 ) -> Message:
-    """`failed_tasks` are ids, the first failure first, a mapped task's as often as it failed."""
+    """`base_url` is Airflow's; `failed_tasks` are ids, the first failure first, a mapped one as often as it failed."""
+    run_url = f"{base_url.rstrip('/')}/dags/{dag_id}/runs/{quote(run_id)}"
     tasks = [f"{task} ({count})" if count > 1 else task for task, count in Counter(failed_tasks).items()]
     shown, left = tasks[:_MOST_TASKS], len(tasks[_MOST_TASKS:])
     said = {Kind.FAILURE: "failed", Kind.CRITICAL: "failed, which is critical", Kind.SUCCESS: "succeeded"}[kind]
@@ -91,3 +93,8 @@ def message(
         log_url=log_url,
         text="\n".join(filter(None, lines)),
     )
+
+
+def title(text: str) -> str:
+    """What stands for a message's text where there is room for a line."""
+    return text.partition("\n")[0]

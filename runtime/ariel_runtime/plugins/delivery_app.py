@@ -16,7 +16,7 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse
 
 from ariel_runtime.delivery.arrival import arrival
-from ariel_runtime.plugins import delivery_page
+from ariel_runtime.plugins import delivery_page, team_page
 from ariel_runtime.registry import Tenant
 from ariel_runtime.tenants import tenants
 
@@ -41,8 +41,6 @@ ReadDep = Annotated[Tenant, Depends(reader_of)]
 @app.get("/", response_class=HTMLResponse)
 def page(user: GetUserDep, session: SessionDep, team: str = "") -> HTMLResponse:
     """The deliveries of one team that this person may see; of the first, where none is named."""
-    seen = {each.team: each for each in tenants().values() if _may_read(user, each.team)}
-    tenant = seen.get(team) or next(iter(seen.values()), None)
-    text = delivery_page.page(list(seen), tenant, arrival(tenant, session) if tenant else None)
-    headers = {"Content-Security-Policy": delivery_page.POLICY, "Cache-Control": "no-store"}
-    return HTMLResponse(text.encode(errors="replace"), headers=headers)
+    seen = [each for each in tenants().values() if _may_read(user, each.team)]
+    tenant = team_page.chosen(seen, team)
+    return delivery_page.page(seen, tenant, arrival(tenant, session) if tenant else None)

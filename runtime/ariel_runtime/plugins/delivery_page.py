@@ -9,31 +9,23 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Final
-from urllib.parse import quote
+
+from fastapi.responses import HTMLResponse
 
 from ariel_runtime.delivery.arrival import Arrival
+from ariel_runtime.plugins import team_page
 from ariel_runtime.registry import Tenant
 
-POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
-_STYLE: Final = (
-    "body{font-family:sans-serif;margin:2rem}th,td{text-align:left;vertical-align:top;padding:.3rem 1.5rem .3rem 0}"
-    "tr{border-bottom:1px solid #ddd}table{border-collapse:collapse}nav a{margin-right:1rem}"
-    ".bad{color:#b00020;font-weight:bold}pre,code{background:#f3f3f3}pre{padding:.5rem;overflow:auto}"
-)
 _SHORT: Final = 12
 """Characters of a revision."""
 _LONGEST: Final = 2000
 """Characters of a text that is not ours."""
 
 
-def page(teams: Sequence[str], tenant: Tenant | None, found: Arrival | None) -> str:
-    """Of one team, with links to all `teams` that the reader may see."""
-    links = "".join(f'<a href="?team={quote(team)}">{escape(team)}</a>' for team in teams) if len(teams) > 1 else ""
+def page(seen: Sequence[Tenant], tenant: Tenant | None, found: Arrival | None) -> HTMLResponse:
+    """Of one team, with links to all that the reader may see."""
     body = _team(tenant, found) if tenant and found else "<p>You may see the deliveries of no team.</p>"
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Delivery</title>'
-        f"<style>{_STYLE}</style></head><body><h1>Delivery</h1><nav>{links}</nav>{body}</body></html>"
-    )
+    return team_page.answer("Delivery", seen, body)
 
 
 def _team(tenant: Tenant, found: Arrival) -> str:

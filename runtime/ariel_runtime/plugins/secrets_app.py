@@ -29,7 +29,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, SecretStr
 
-from ariel_runtime.plugins import secrets_page
+from ariel_runtime.plugins import secrets_page, team_page
 from ariel_runtime.plugins.secrets_known import known, reporting_dag
 from ariel_runtime.plugins.secrets_rows import rows
 from ariel_runtime.refusal import RefusedError
@@ -89,11 +89,9 @@ TenantDep = Annotated[Tenant, Depends(tenant_of)]
 @app.get("/", response_class=HTMLResponse)
 def page(user: GetUserDep, session: SessionDep, team: str = "") -> HTMLResponse:
     """The secrets of one team that this person may see, by name; of the first, where none is named."""
-    seen = {each.team: each for each in tenants().values() if _may(user, "GET", each.team)}
-    tenant = seen.get(team) or next(iter(seen.values()), None)
-    text = secrets_page.page(list(seen), known(tenant, session) if tenant else None)
-    headers = {"Content-Security-Policy": secrets_page.POLICY, "Cache-Control": "no-store"}
-    return HTMLResponse(text.encode(errors="replace"), headers=headers)
+    seen = [each for each in tenants().values() if _may(user, "GET", each.team)]
+    tenant = team_page.chosen(seen, team)
+    return secrets_page.page(seen, known(tenant, session) if tenant else None)
 
 
 @app.post("/{team}/runs", response_class=RedirectResponse, status_code=303)

@@ -11,34 +11,28 @@ from html import escape
 from typing import Final
 from urllib.parse import quote
 
+from fastapi.responses import HTMLResponse
+
 from ariel_runtime.checks.finding import State
+from ariel_runtime.plugins import team_page
 from ariel_runtime.plugins.secrets_known import Known
 from ariel_runtime.plugins.secrets_rows import MOST_PLACES, Row, rows
+from ariel_runtime.registry import Tenant
 from ariel_runtime.secrets.names import Kind
 from ariel_runtime.secrets.report import DAG
 
-POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'self'"
-_STYLE: Final = (
-    "body{font-family:sans-serif;margin:2rem}th,td{text-align:left;vertical-align:top;padding:.3rem 1.5rem .3rem 0}"
-    "tr{border-bottom:1px solid #ddd}table{border-collapse:collapse}nav a{margin-right:1rem}form{display:inline}"
-    ".bad{color:#b00020;font-weight:bold}.good{color:#1b6e2e}small{color:#555}code{background:#f3f3f3}"
-)
 _MOST_ROWS: Final = 2000
 _REFRESH_SECONDS: Final = 5
 _BAD: Final = (State.MISSING, State.BROKEN)
 _COLUMNS: Final = ("kind", "id", "type", "a task finds it in", "set", "expires", "named in", "last test")
 
 
-def page(teams: Sequence[str], known: Known | None) -> str:
-    """Of the team that is `known`, with links to all `teams` that the reader may see."""
-    refresh = f'<meta http-equiv="refresh" content="{_REFRESH_SECONDS}">' if known and known.is_running else ""
-    links = "".join(f'<a href="?team={quote(team)}">{escape(team)}</a>' for team in teams) if len(teams) > 1 else ""
+def page(seen: Sequence[Tenant], known: Known | None) -> HTMLResponse:
+    """Of the team that is `known`, with links to all that the reader may see."""
     body = _team(known) if known else "<p>You may see the secrets of no team.</p>"
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{refresh}<title>Secrets</title>'
-        f"<style>{_STYLE}</style></head><body><h1>Secrets</h1><nav>{links}</nav>{body}"
-        "<p><small>By name; nothing shows a value.</small></p></body></html>"
-    )
+    body += "<p><small>By name; nothing shows a value.</small></p>"
+    seconds = _REFRESH_SECONDS if known and known.is_running else 0
+    return team_page.answer("Secrets", seen, body, refresh_seconds=seconds)
 
 
 def _team(known: Known) -> str:

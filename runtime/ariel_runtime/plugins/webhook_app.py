@@ -18,22 +18,21 @@ from starlette.concurrency import run_in_threadpool
 
 from ariel_runtime.delivery import webhook
 from ariel_runtime.delivery.arrival import Arrival, arrival
+from ariel_runtime.delivery.guesses import MINUTE, MOST_PER_MINUTE, Guesses
 from ariel_runtime.delivery.webhook import Arrived, NobodyError, RefusedCallError
 from ariel_runtime.plugins.delivery_app import ReadDep
 from ariel_runtime.plugins.secrets_app import TenantDep
+from ariel_runtime.registry import Tenant
 from ariel_runtime.secrets.desk import VaultFailedError
 from ariel_runtime.tenants import tenants
 
 LARGEST: Final = 2**20
 """Bytes of a body. GitHub's own limit is 25 MiB; a push that is larger than this is left to polling."""
 
+_GUESSES: Final = Guesses()
 _LOG = structlog.get_logger(__name__)
 
 app = FastAPI(title="Webhook", docs_url=None, redoc_url=None, openapi_url=None)
-
-
-class Ignored(BaseModel):
-    ignored: str
 
 
 class Issued(BaseModel):
@@ -52,11 +51,12 @@ async def announce(
 ) -> Arrived | JSONResponse:
     """Fetch now; answers when the mirror serves what is newest, with its revision."""
     if key:
-        return await run_in_threadpool(_by_key, team, key)
+        return await run_in_threadpool(lambda: webhook.by_key(_known(team), key))
     if not signature:
         raise NobodyError
     body = await _bounded(request)
-    if (arrived := await run_in_threadpool(_by_signature, team, event, body, signature)) is not None:
+    arrived = await run_in_threadpool(lambda: webhook.by_signature(_known(team), event, body, signature))
+    if arrived is not None:
         return arrived
     # A ping is how GitHub tries a new webhook.
     said = "a ping" if event == "ping" else "not a push to the tenant's branch"
@@ -76,18 +76,11 @@ def state(tenant: ReadDep, session: SessionDep) -> Arrival:
     return arrival(tenant, session)
 
 
-def _by_key(team: str, key: str) -> Arrived:
+def _known(team: str) -> Tenant:
     tenant = tenants().get(team)
     if tenant is None:
         raise NobodyError
-    return webhook.by_key(tenant, key)
-
-
-def _by_signature(team: str, event: str, body: bytes, signature: str) -> Arrived | None:
-    tenant = tenants().get(team)
-    if tenant is None:
-        raise NobodyError
-    return webhook.by_signature(tenant, event, body, signature)
+    return tenant
 
 
 async def _bounded(request: Request) -> bytes:
@@ -97,6 +90,15 @@ async def _bounded(request: Request) -> bytes:
         if len(body) > LARGEST:
             raise RefusedCallError(413, f"a body of at most {LARGEST} bytes; polling will bring the revision")
     return bytes(body)
+
+
+@app.exception_handler(NobodyError)
+async def _nobody(request: Request, error: NobodyError) -> JSONResponse:
+    """Counted after it was refused: who is let in neither waits for guesses nor makes room for more."""
+    if not _GUESSES.add(request.path_params["team"]):
+        return _refused(request, error)
+    text = f"{error}, and more than {MOST_PER_MINUTE} such calls in a minute; a valid one is accepted all the same"
+    return _refused(request, RefusedCallError(429, text, MINUTE))
 
 
 @app.exception_handler(RefusedCallError)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
+import psutil
+
+PATIENCE: Final = 300.0
 ARIEL: Final = (sys.executable, "-c", "import sys; from cli.app import run; sys.exit(run())")
 
 _OPERATOR: Final = """
@@ -69,3 +79,64 @@ def make(root: Path) -> Path:
 def ariel(root: Path, *arguments: str, **more: Any) -> subprocess.Popen[str]:
     command = [*ARIEL, *arguments]
     return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+
+
+class Dev:
+    """An `ariel dev` that runs, and its API."""
+
+    def __init__(self, root: Path, **more: Any) -> None:
+        self.root = root
+        self.process = ariel(root, "dev", **more)
+        self.said = ""
+        for stream in (self.process.stdout, self.process.stderr):
+            threading.Thread(target=self._listen, args=(stream,), daemon=True).start()
+        self.until(lambda: "open Airflow" in self.said)
+        self.address = self.said.partition("open Airflow")[2].split()[0]
+        self.client = httpx.Client(base_url=self.address, trust_env=False, timeout=60)
+        token = self.client.get("/auth/token").json()["access_token"]
+        self.client.headers["Authorization"] = f"Bearer {token}"
+
+    def _listen(self, stream: Any) -> None:
+        for line in stream:
+            self.said += line
+
+    def until(self, true: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not true():
+            assert self.process.poll() is None, self.said
+            assert time.monotonic() < deadline, self.said
+            time.sleep(0.3)
+
+    def get(self, path: str) -> dict[str, Any]:
+        return dict(self.client.get(f"/api/v2/{path}").raise_for_status().json())
+
+    def dags(self) -> dict[str, dict[str, Any]]:
+        return {each["dag_id"]: each for each in self.get("dags")["dags"]}
+
+    def sessions(self) -> list[int]:
+        """One for each part of Airflow."""
+        return [int(pid) for pid in json.loads((self.root / ".ariel" / "dev" / "running.json").read_text())]
+
+    def processes(self) -> list[psutil.Process]:
+        """All that it has started; PostgreSQL by the folder of its data."""
+        sessions, data = self.sessions(), str(self.root / ".ariel" / "dev" / "postgres")
+        found = [each for each in psutil.process_iter(["cmdline"]) if _session(each.pid) in sessions]
+        servers = [each for each in psutil.process_iter(["cmdline"]) if data in (each.info["cmdline"] or ())]
+        return [*found, *servers, *(child for each in servers for child in each.children())]
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(PATIENCE) == 0, self.said
+
+
+def running(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Without what has ended and waits for its new parent to notice."""
+    return [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None

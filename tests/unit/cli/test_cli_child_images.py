@@ -17,6 +17,7 @@ from sandbox.report import LineReport
 from sandbox.rootfs.child import ChildImage, pins, read
 from sandbox.rootfs.definition import load
 from stacks.errors import MachineError, UsageError
+from tests.unit.cli.programs import calls, stand_in
 
 AIRFLOW = load("airflow")
 BELOW = production_images.planned(AIRFLOW, Path()).tag
@@ -113,12 +114,6 @@ def test_a_dockerfile_of_the_teams_comes_first(repository: TenantRepository) -> 
     assert text.startswith(f"{own}\nARG VERSION")
 
 
-def stand_in(folder: Path, name: str, script: str) -> None:
-    file = folder / name
-    file.write_text(f'#!/bin/sh\necho "{name} $*" >> {folder}/calls\n{script}\n')
-    file.chmod(0o755)
-
-
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """az, git, docker, and skopeo with a registry that holds everything that is asked for."""
@@ -140,10 +135,6 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     monkeypatch.setattr(production_images, "bill_of_materials", lambda archive: {})
     return folder
-
-
-def calls(programs: Path, begin: str) -> list[str]:
-    return [call for call in (programs / "calls").read_text().splitlines() if call.startswith(begin)]
 
 
 def test_docker_builds_on_the_image_that_the_registry_holds(

@@ -13,9 +13,10 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from cli import checks, console, dags, in_flight, source_checks
+from cli import checks, console, dags, image_python, in_flight, source_checks
 from cli.app import app
-from stacks.errors import UsageError
+from stacks.errors import MachineError, Problem, UsageError
+from stacks.versions import AIRFLOW
 
 LISTING = {
     "secrets": [
@@ -71,6 +72,12 @@ class Api:
         return answers[path]
 
 
+def without_python(report: object) -> Path:
+    """As on a machine that has another Python than the image."""
+    action = "install it, as by `uv python install 3.99`"
+    raise MachineError([Problem(path="Python 3.99", value="none found", rule="as in the image", action=action)])
+
+
 @pytest.fixture
 def repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     weather = SimpleNamespace(
@@ -83,6 +90,7 @@ def repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     )
     monkeypatch.setattr(dags, "open_session", lambda env: session)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    monkeypatch.setattr(image_python, "ensure", without_python)
     (tmp_path / "dags").mkdir()
     return tmp_path
 
@@ -148,8 +156,10 @@ def test_a_task_that_went_and_a_file_that_moved_are_compared_with_what_the_envir
     hits = {each["kind"]: each["reason"] for each in told["findings"] if each["check"] == "rehydration"}
     assert hits["file moved"].endswith("; hits pinned")
     assert hits["task gone"].endswith("; hits free")
-    (version,) = [each for each in told["findings"] if each["check"] == "imports"]
+    python, version = (each for each in told["findings"] if each["check"] == "imports")
     assert (version["state"], version["id"]) == ("warning", "apache-airflow")
+    assert (python["state"], python["id"]) == ("warning", told["parsed_by"]["python"])
+    assert "uv python install" in python["reason"], "an author would trust a check by another Python"
 
 
 def test_without_any_platform_a_repository_says_itself_whose_it_is(
@@ -168,6 +178,26 @@ def test_without_any_platform_a_repository_says_itself_whose_it_is(
     assert "begins with 'weather.'" in shown
     assert "what the DAGs need" not in shown
     assert "compared with nothing" in shown
+
+
+def test_the_interpreter_that_parses_is_the_images_where_it_can_be_had(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A stand-in, which says that it is of the image's version, and that its Airflow is another."""
+    parsed_by = {"python": f"{image_python.VERSION}.9", "packages": {"apache-airflow": "3.0.0"}}
+    answer = tmp_path_factory.mktemp("python") / "answer"
+    answer.write_text(json.dumps({"findings": [], "changes": [], "parsed_by": parsed_by}))
+    python = answer.with_name("python")
+    python.write_text(f"#!/bin/sh\ncat {answer}\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(image_python, "ensure", lambda report: python)
+    (repository / "pyproject.toml").write_text('[tool.ariel]\ntenant = "weather"\n')
+    done = check(repository, "pass", "--only", "imports", "--offline")
+    told = json.loads(done.stdout)
+    assert told["parsed_by"] == parsed_by
+    (version,) = told["findings"]
+    assert (version["state"], version["id"]) == ("warning", "apache-airflow")
+    assert f"the image has {AIRFLOW}" in version["reason"], "another Airflow than production's went unsaid"
 
 
 def test_an_interpreter_without_the_runtime_fails_the_check_with_a_reason(repository: Path) -> None:

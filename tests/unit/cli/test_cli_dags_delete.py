@@ -15,6 +15,7 @@ from cli import airflow_command
 from cli.airflow_command import RemainsError
 from cli.app import app
 from cli.platform import Platform
+from stacks.errors import UsageError
 
 DETAILS = {"is_stale": True, "relative_fileloc": "dags/second.py", "bundle_name": "weather"}
 BROKEN = {"filename": "dags/second.py", "bundle_name": "weather"}
@@ -51,13 +52,25 @@ def airflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Airflow:
     return Airflow(monkeypatch)
 
 
-def delete() -> Result:
-    return CliRunner().invoke(app, ["dags", "delete", "second", "--env", "dev", "--yes"])
+def delete(*options: str) -> Result:
+    return CliRunner().invoke(app, ["dags", "delete", "second", "--env", "dev", "--yes", *options])
 
 
 def test_what_no_file_has_any_more_goes(airflow: Airflow) -> None:
     airflow.broken = [{**BROKEN, "filename": "dags/another.py"}, {**BROKEN, "bundle_name": "mobility"}]
     assert delete().exit_code == 0
+    assert airflow.deleted == ["/api/v2/dags/weather.second"]
+
+
+@pytest.mark.parametrize("options", [("--tenant", "weather"), ("--repository", "weather")])
+def test_an_environment_is_asked_from_the_platforms_project(
+    airflow: Airflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    """The stack files are there, and the team's repository is elsewhere."""
+    (tmp_path / "weather").mkdir()
+    (tmp_path / "pyproject.toml").rename(tmp_path / "weather" / "pyproject.toml")
+    assert isinstance(delete().exception, UsageError)
+    assert delete(*options).exit_code == 0
     assert airflow.deleted == ["/api/v2/dags/weather.second"]
 
 

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import threading
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import httpx
-import psutil
 import pytest
 
 from cli.dev import is_running
 from cli.repository import repository_at
 from tests.unit.cli import laptop
+from tests.unit.cli.laptop import PATIENCE, Dev
 
-PATIENCE = 300.0
 EDITED = """
 from airflow.sdk import dag
 
@@ -31,42 +23,6 @@ def second():
 
 second()
 """
-
-
-class Dev:
-    """An `ariel dev` that runs, and its API."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.process = laptop.ariel(root, "dev")
-        self.said = ""
-        for stream in (self.process.stdout, self.process.stderr):
-            threading.Thread(target=self._listen, args=(stream,), daemon=True).start()
-        self.until(lambda: "open Airflow" in self.said)
-        self.address = self.said.partition("open Airflow")[2].split()[0]
-        self.client = httpx.Client(base_url=self.address, trust_env=False, timeout=60)
-        token = self.client.get("/auth/token").json()["access_token"]
-        self.client.headers["Authorization"] = f"Bearer {token}"
-
-    def _listen(self, stream: Any) -> None:
-        for line in stream:
-            self.said += line
-
-    def until(self, true: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not true():
-            assert self.process.poll() is None, self.said
-            assert time.monotonic() < deadline, self.said
-            time.sleep(0.3)
-
-    def get(self, path: str) -> dict[str, Any]:
-        return dict(self.client.get(f"/api/v2/{path}").raise_for_status().json())
-
-    def dags(self) -> dict[str, dict[str, Any]]:
-        return {each["dag_id"]: each for each in self.get("dags")["dags"]}
-
-    def sessions(self) -> list[int]:
-        return [int(pid) for pid in json.loads((self.root / ".ariel" / "dev" / "running.json").read_text())]
 
 
 @pytest.fixture(scope="module")
@@ -126,19 +82,11 @@ def test_nothing_is_left_of_a_dag_that_no_file_has_any_more(dev: Dev) -> None:
 
 
 def test_ctrl_c_stops_all_of_it(dev: Dev) -> None:
-    sessions = dev.sessions()
-    assert len(sessions) == 4
-    assert all(psutil.pid_exists(pid) for pid in sessions)
-    dev.process.send_signal(signal.SIGINT)
-    assert dev.process.wait(PATIENCE) == 0, dev.said
-    assert [pid for pid in psutil.pids() if _session(pid) in sessions] == []
+    assert len(dev.sessions()) == 4
+    processes = dev.processes()
+    assert len(processes) >= 4
+    dev.interrupt()
+    assert laptop.running(processes) == []
     with pytest.raises(httpx.TransportError):
         dev.client.get("/")
     assert not is_running(repository_at(dev.root))
-
-
-def _session(pid: int) -> int | None:
-    try:
-        return os.getsid(pid)
-    except ProcessLookupError:
-        return None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,33 @@ def test_without_a_server_it_is_a_file_of_the_checkout(
     monkeypatch.setattr(laptop_database, "_programs", lambda: None)
     with database(repository) as url:
         assert url == f"sqlite:///{repository.root}/.ariel/dev/airflow.db"
+
+
+def test_root_has_a_file_as_well_where_postgresql_cannot_run_as_somebody_else(
+    repository: TenantRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(laptop_database, "_programs", lambda: Path("/usr/bin"))
+    monkeypatch.setattr(laptop_database, "_NAMESPACE", ("false",))
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    with database(repository) as url:
+        assert url.startswith("sqlite:///")
+
+
+@pytest.mark.skipif(laptop_database._programs() is None, reason="PostgreSQL is not installed here")
+def test_a_server_ends_with_the_last_that_uses_it_also_after_one_that_was_killed(repository: TenantRepository) -> None:
+    """Otherwise Ctrl-C leaves a process, or `ariel airflow` takes the database from a running `ariel dev`."""
+    lock = repository.root / ".ariel" / "dev" / "postgres" / "postmaster.pid"
+    killed = f"""
+import os, pathlib
+from cli.laptop_database import database
+from cli.repository import repository_at
+with database(repository_at(pathlib.Path({str(repository.root)!r}))):
+    os.kill(os.getpid(), 9)
+"""
+    assert subprocess.run([sys.executable, "-c", killed], check=False).returncode == -9
+    assert lock.exists()
+    with database(repository) as first:
+        with database(repository) as second:
+            assert first == second
+        assert lock.exists()
+    assert not lock.exists()

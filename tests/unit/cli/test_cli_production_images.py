@@ -16,14 +16,9 @@ from cli.production_images import bill_of_materials, build, planned, push
 from sandbox.report import LineReport
 from sandbox.rootfs.definition import load, load_all
 from stacks.errors import MachineError
+from tests.unit.cli.programs import calls, stand_in
 
 TOKEN = "a-token-of-the-registry"  # noqa: S105 - of nobody
-
-
-def program(folder: Path, name: str, script: str) -> None:
-    file = folder / name
-    file.write_text(f'#!/bin/sh\necho "{name} $*" >> {folder}/calls\n{script}\n')
-    file.chmod(0o755)
 
 
 @pytest.fixture
@@ -31,8 +26,8 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand-ins for az, and for skopeo with a registry that keeps what is copied to it."""
     folder = tmp_path / "programs"
     folder.mkdir()
-    program(folder, "az", f'echo \'{{"accessToken": "{TOKEN}"}}\'')
-    program(
+    stand_in(folder, "az", f'echo \'{{"accessToken": "{TOKEN}"}}\'')
+    stand_in(
         folder,
         "skopeo",
         f"""case "$1" in
@@ -43,10 +38,6 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     return folder
-
-
-def calls(folder: Path) -> list[str]:
-    return (folder / "calls").read_text().splitlines()
 
 
 def test_a_tag_says_version_and_content() -> None:
@@ -60,7 +51,7 @@ def test_a_push_pins_what_the_registry_holds(programs: Path, tmp_path: Path) -> 
     archive = planned(load("pgbouncer"), tmp_path)
     pin = push(archive, "crcontoso", "ariel/pgbouncer", LineReport(StringIO()))
     assert (pin.repository, pin.tag, pin.digest) == ("ariel/pgbouncer", archive.tag, "sha256:1")
-    (copied,) = [call for call in calls(programs) if call.startswith("skopeo copy")]
+    (copied,) = calls(programs, "skopeo copy")
     assert copied.endswith(f"oci-archive:{archive.file} docker://crcontoso.azurecr.io/ariel/pgbouncer:{archive.tag}")
     assert "--preserve-digests" in copied, "else each environment would run another digest than the one that was tried"
 
@@ -68,12 +59,12 @@ def test_a_push_pins_what_the_registry_holds(programs: Path, tmp_path: Path) -> 
 def test_a_tag_that_is_there_is_not_moved(programs: Path, tmp_path: Path) -> None:
     (programs / "held").touch()
     push(planned(load("pgbouncer"), tmp_path), "crcontoso", "ariel/pgbouncer", LineReport(StringIO()))
-    assert not [call for call in calls(programs) if call.startswith("skopeo copy")]
+    assert not calls(programs, "skopeo copy")
 
 
 def test_a_token_is_in_no_argument_and_in_no_message(programs: Path, tmp_path: Path) -> None:
     """Arguments are read by every user of the machine, messages by every reader of a pipeline's log."""
-    program(programs, "skopeo", 'cat > /dev/null; echo "refused" >&2; exit 1')
+    stand_in(programs, "skopeo", 'cat > /dev/null; echo "refused" >&2; exit 1')
     with pytest.raises(MachineError) as failed:
         push(planned(load("pgbouncer"), tmp_path), "crcontoso", "ariel/pgbouncer", LineReport(StringIO()))
     assert "refused" in str(failed.value)
@@ -87,7 +78,7 @@ def test_the_token_reaches_the_registry(programs: Path, tmp_path: Path) -> None:
 
 
 def test_a_registry_that_fails_is_not_taken_for_an_empty_one(programs: Path, tmp_path: Path) -> None:
-    program(programs, "skopeo", '[ "$1" = login ] || { echo "503 Service Unavailable" >&2; exit 1; }')
+    stand_in(programs, "skopeo", '[ "$1" = login ] || { echo "503 Service Unavailable" >&2; exit 1; }')
     with pytest.raises(MachineError, match="503"):
         push(planned(load("pgbouncer"), tmp_path), "crcontoso", "ariel/pgbouncer", LineReport(StringIO()))
 
@@ -95,7 +86,7 @@ def test_a_registry_that_fails_is_not_taken_for_an_empty_one(programs: Path, tmp
 def test_without_docker_the_message_says_where_it_is_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "programs"
     folder.mkdir()
-    program(folder, "git", "echo 0123")
+    stand_in(folder, "git", "echo 0123")
     monkeypatch.setenv("PATH", str(folder))
     with pytest.raises(MachineError) as failed:
         build(load("pgbouncer"), tmp_path / "images", LineReport(StringIO()))
@@ -135,8 +126,8 @@ def archived(tmp_path: Path, predicates: dict[str, Any]) -> Path:
 def test_an_image_is_built_once_with_its_bill_of_materials(programs: Path, tmp_path: Path) -> None:
     """What was tried in one environment must be what the next one gets, not a second build of it."""
     made = archived(tmp_path, {"https://spdx.dev/Document": {"spdxVersion": "SPDX-2.3"}})
-    program(programs, "git", "echo 0123")
-    program(
+    stand_in(programs, "git", "echo 0123")
+    stand_in(
         programs,
         "docker",
         f"""for word in "$@"; do
@@ -148,7 +139,7 @@ def test_an_image_is_built_once_with_its_bill_of_materials(programs: Path, tmp_p
     assert build(load("pgbouncer"), folder, LineReport(StringIO())) == first
     assert sorted(folder.iterdir()) == [first.bill_of_materials, first.file]
     assert json.loads(first.bill_of_materials.read_text()) == {"spdxVersion": "SPDX-2.3"}
-    (command,) = [call for call in calls(programs) if call.startswith("docker buildx build")]
+    (command,) = calls(programs, "docker buildx build")
     assert f"--build-arg=VERSION={first.tag} --build-arg=REVISION=0123" in command
     assert "--sbom=true" in command
 

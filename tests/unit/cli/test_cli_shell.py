@@ -40,7 +40,12 @@ esac
 @pytest.fixture(scope="module")
 def template() -> dict[str, Any]:
     """The release's, whose defaults the tenant's entry replaces where both say something."""
-    variables = task_env(execution_url="http://api/execution/", log_account_url="https://logs", environment="test")
+    variables = task_env(
+        host="airflow.example.org",
+        execution_url="http://api/execution/",
+        log_account_url="https://logs",
+        environment="test",
+    )
     text = task_pod_template(image=IMAGE, env=variables, node_selector={"pool": "tasks"}, tolerations=[])
     return dict(json.loads(text))
 

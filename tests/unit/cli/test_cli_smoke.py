@@ -31,6 +31,11 @@ XCOM, LOG = f"{TASK}/report/xcomEntries/return_value", f"{TASK}/execution/logs/1
 WEBHOOK = "/ariel/webhook/weather"
 PICTURE = "/hello/pictures/weather.diagnostics"
 SECRET = {"part": "secret", "state": "absent", "text": "not set", "facts": {}}
+OTHERS: list[dict[str, Any]] = [
+    {"part": part, "state": "ok", "text": "well", "facts": {}}
+    for part in smoke.PARTS
+    if part not in ("execution", "secret")
+]
 
 
 def ago(**span: float) -> str:
@@ -42,10 +47,10 @@ def execution(**facts: str) -> dict[str, Any]:
     return {"part": "execution", "state": "ok", "text": "in a pod", "facts": known}
 
 
-def report(*more: Mapping[str, Any], when: str | None = None, **facts: str) -> dict[str, Any]:
+def report(*instead: Mapping[str, Any], when: str | None = None, **facts: str) -> dict[str, Any]:
     return {
         "when": when or ago(minutes=1),
-        "findings": [execution(**facts), SECRET, *more],
+        "findings": list({each["part"]: each for each in (execution(**facts), SECRET, *OTHERS, *instead)}.values()),
         "text": "weather <b>",
         "picture": base64.b64encode(PNG).decode(),
     }
@@ -107,6 +112,7 @@ def test_where_all_is_well_every_part_is_told_and_the_exit_is_0(api: Api) -> Non
         ("weather", "run"): "ok",
         ("weather", "execution"): "ok",
         ("weather", "secret"): "absent",
+        **{("weather", each["part"]): "ok" for each in OTHERS},
         ("weather", "executed"): "ok",
         ("weather", "picture"): "ok",
         ("weather", "page"): "ok",
@@ -154,6 +160,16 @@ def test_what_is_wrong_is_failed_with_what_to_do(api: Api, path: str, answer: An
     found = next(each for (_, name), each in checks.items() if name == part)
     assert found["state"] == "failed"
     assert found["action"]
+
+
+@pytest.mark.parametrize("part", smoke.PARTS)
+def test_a_part_that_the_report_leaves_out_is_missed(api: Api, part: str) -> None:
+    """Otherwise a tenant whose tasks look at less would be called well."""
+    told = report()
+    api.answers[XCOM] = {"value": {**told, "findings": [each for each in told["findings"] if each["part"] != part]}}
+    result, checks = asked()
+    assert (result.exit_code, checks["weather", part]["state"]) == (1, "failed")
+    assert checks["weather", part]["action"]
 
 
 def test_a_run_that_failed_is_no_success_whatever_its_report_says(api: Api) -> None:

@@ -35,7 +35,10 @@ CONFIG = {
     for sign_in in ("simple", "entra")
 }
 TASK_ENV = task_env(
-    execution_url="http://api/execution/", log_account_url="https://logs.example.org/", environment="test"
+    host="airflow.example.org",
+    execution_url="http://api/execution/",
+    log_account_url="https://logs.example.org/",
+    environment="test",
 )
 
 

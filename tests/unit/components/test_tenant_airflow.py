@@ -315,7 +315,8 @@ def test_names_in_a_shared_vault_begin_with_the_slug(graph: Graph) -> None:
 
 
 def test_the_connections_that_a_pod_is_given_are_those_that_no_vault_is_asked_for(graph: Graph) -> None:
-    given = {**graph.outputs["tasks"], **task_env(execution_url="", log_account_url="", environment="local")}
+    of_all = task_env(host="", execution_url="", log_account_url="", environment="local")
+    given = {**graph.outputs["tasks"], **of_all}
     ids = {name.removeprefix("AIRFLOW_CONN_").lower() for name in given if name.startswith("AIRFLOW_CONN_")}
     assert ids == PLATFORM_CONNECTIONS
 

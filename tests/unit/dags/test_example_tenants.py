@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ariel_runtime.diagnostics.report import Report
 
+from cli import smoke
 from components.tenant_airflow import bundle_list
 from stacks.tenant import Repository
 
@@ -26,6 +27,7 @@ TENANTS = {
     },
     "mobility": {"mobility.connections", "mobility.diagnostics", "mobility.trips"},
 }
+PASSWORD = "correct-horse"  # noqa: S105 - of no one
 REPOSITORY = Repository.model_validate({"url": "https://git.example.org/dags.git"})
 
 PARSE = """
@@ -59,6 +61,8 @@ initdb()
 dag = BundleDagBag(folder, bundle_name=slug, bundle_path=Path(folder)).dags[f"{slug}.diagnostics"]
 # Given by the pod's environment, before what a task has written.
 os.environ[f"AIRFLOW_VAR_{slug}.DIAGNOSTICS".upper()] = "of somebody else"
+os.environ["ARIEL_ALERTS"] = json.dumps({"channel": "slack", "target": "#mobility"})
+os.environ["AIRFLOW_CONN_ALERTS"] = json.dumps({"conn_type": "slack", "password": "correct-horse"})
 ended = dag.test()
 with create_session() as session:
     values = session.query(XComModel.value).filter_by(run_id=ended.run_id, task_id="report", key="return_value")
@@ -114,9 +118,13 @@ def test_the_diagnostics_fail_with_a_part_that_fails_and_report_all_the_same(tmp
         "secret": "absent",
         "database": "failed",
         "xcom": "ok",
+        "isolated": "ok",
+        "notification": "ok",
         "forecast": "absent",
     }
-    assert "of somebody else" not in json.dumps(found), "a value that may be a secret is shown"
+    assert {each.part for each in report.findings} == set(smoke.PARTS), "`ariel smoke` waits for other parts"
+    for secret in ("of somebody else", PASSWORD):
+        assert secret not in json.dumps(found), "a value that may be a secret is shown"
     assert found["state"] == "failed"
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import io
+import json
 import random
 from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ariel_runtime.diagnostics.forecast import sentence
 from ariel_runtime.diagnostics.gathering import gathered, refuse_failed
+from ariel_runtime.diagnostics.isolation import isolated_of, seen
+from ariel_runtime.diagnostics.notification import notification
 from ariel_runtime.diagnostics.parts import demonstration_of, identity_of
 from ariel_runtime.diagnostics.picture import WIDTH, drawn
 from ariel_runtime.diagnostics.report import (
@@ -22,7 +28,11 @@ from ariel_runtime.diagnostics.report import (
     State,
     failure,
 )
+from ariel_runtime.isolated.package import of_function
+from ariel_runtime.isolated.process import Process
+from ariel_runtime.notifications.routes import ALERTS, as_variable
 from ariel_runtime.refusal import RefusedError
+from ariel_runtime.registry import Alerts
 from PIL import Image
 
 WHEN = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -98,6 +108,90 @@ def test_a_secret_of_another_environment_is_found_out_and_none_is_shown() -> Non
     with pytest.raises(RefusedError, match="<21 characters>") as refused:
         demonstration_of(f"{PASSWORD} of prod", "local".upper())
     assert PASSWORD not in str(refused.value)
+
+
+def test_a_function_in_another_process_is_told_from_one_in_airflows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What runs beside Airflow's token could use it."""
+    monkeypatch.setenv("AIRFLOW_CONN_ALERTS", PASSWORD)
+    given = {"args": [], "kwargs": {"run_id": "manual__1"}, "root": str(tmp_path)}
+    script = of_function("seen", inspect.getsource(seen))
+    apart = isolated_of(Process("python3", print).run(script, json.dumps(given)), "manual__1")
+    assert (apart.state, apart.facts["interpreter"] in apart.text) == (State.OK, True)
+    beside = isolated_of(seen("manual__1"), "manual__1")
+    assert beside.state is State.FAILED
+    assert beside.text.startswith("it is Airflow's own process; it has Airflow's variables AIRFLOW")
+    assert PASSWORD not in beside.text
+
+
+SEEN = {"run": "manual__1", "interpreter": "/usr/bin/python3", "python": "3.13.5", "process": 57}
+APART = {**SEEN, "imported": False, "variables": []}
+
+
+@pytest.mark.parametrize("value", [None, "text", {}, {**APART, "interpreter": "x" * 1000}, {**APART, "process": "?"}])
+def test_an_isolated_task_that_returns_nothing_of_use_has_failed(value: Any) -> None:
+    assert isolated_of(APART, "manual__1").state is State.OK
+    assert isolated_of(value, "manual__1").text.startswith("gave no answer")
+
+
+def test_what_an_isolated_task_was_not_given_is_missed() -> None:
+    assert isolated_of(APART, "manual__2").text == "it was given 'manual__1' instead of 'manual__2'"
+
+
+def would_say(monkeypatch: pytest.MonkeyPatch, alerts: Alerts | None, *tags: str) -> Finding:
+    monkeypatch.setenv("AIRFLOW__API__INSTANCE_NAME", "dev")
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.org/")
+    if alerts:
+        monkeypatch.setenv(ALERTS, as_variable(alerts))
+    names = {"dag_id": "weather.diagnostics", "run_id": "manual__1", "task_id": "report", "log_url": "https://log"}
+    return notification(SimpleNamespace(**names, task=SimpleNamespace(dag=SimpleNamespace(tags=set(tags)))))
+
+
+SLACK = Alerts(channel="slack", target="#weather", pager="#on-call")
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, *ids: str) -> None:
+    for each in ids:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{each.upper()}", json.dumps({"conn_type": "slack", "password": PASSWORD}))
+
+
+def test_a_team_knows_what_it_would_hear_and_that_it_could_without_its_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connect(monkeypatch, "alerts", "alerts_pager")
+    found = would_say(monkeypatch, SLACK, "diagnostics")
+    by = "slack by alerts (slack), alerts_pager (slack)"
+    assert (found.state, found.text) == (
+        State.OK,
+        f"{by}, not sent: weather.diagnostics failed in dev: a task failed",
+    )
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[1:] == [
+        "weather.diagnostics failed in dev: a task failed",
+        "Run: manual__1",
+        "Failed tasks: report",
+        "https://airflow.example.org/dags/weather.diagnostics/runs/manual__1",
+        "Log: https://log",
+    ]
+    assert PASSWORD not in printed + found.model_dump_json()
+
+
+@pytest.mark.parametrize(("there", "missing"), [((), "alerts"), (("alerts",), "alerts_pager")])
+def test_a_channel_without_its_connection_is_said_to_be_heard_by_nobody(
+    monkeypatch: pytest.MonkeyPatch, there: tuple[str, ...], missing: str
+) -> None:
+    """Also the pager's: that it is missing would show at a critical failure."""
+    connect(monkeypatch, *there)
+    found = would_say(monkeypatch, SLACK)
+    assert found.state is State.ABSENT
+    assert found.text.endswith(f"nobody would hear: `ariel secrets set connection {missing}`")
+
+
+def test_who_has_no_channel_or_asks_for_silence_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for alerts, tags, text in ((None, (), "`tenants.weather.alerts`"), (SLACK, ("alert:none",), "silence")):
+        found = would_say(monkeypatch, alerts, *tags)
+        assert (found.state, text in found.text) == (State.ABSENT, True)
 
 
 def test_the_picture_has_icon_annotation_and_stamp_where_people_look_for_them() -> None:

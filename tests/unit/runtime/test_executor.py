@@ -82,7 +82,12 @@ def sent_pod(executor: TenantKubernetesExecutor, template: Path) -> dict[str, An
 
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
-    environment = task_env(execution_url="http://api/execution/", log_account_url="https://logs", environment="test")
+    environment = task_env(
+        host="airflow.example.org",
+        execution_url="http://api/execution/",
+        log_account_url="https://logs",
+        environment="test",
+    )
     text = task_pod_template(image=IMAGE, env=environment, node_selector={"pool": "tasks"}, tolerations=[])
     path = tmp_path / "template.yaml"
     path.write_text(text)
@@ -106,7 +111,8 @@ def test_a_task_runs_in_its_tenants_namespace_with_the_templates_hardening(
     assert container["image"] == IMAGE
     assert container["securityContext"] == base["containers"][0]["securityContext"]
     assert container["resources"] == base["containers"][0]["resources"]
-    assert "airflow.sdk.execution_time.execute_workload" in container["args"]
+    # By these words the image's entry point knows a task.
+    assert container["args"][:3] == ["python", "-m", "airflow.sdk.execution_time.execute_workload"]
     environment = {variable["name"]: variable["value"] for variable in container["env"]}
     assert environment["AIRFLOW__AZURE_REMOTE_LOGGING__REMOTE_WASB_LOG_CONTAINER"] == "logs-weather"
     assert environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://api/execution/"

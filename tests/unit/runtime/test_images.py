@@ -16,6 +16,7 @@ from stacks import versions
 
 IMAGES: Final = load_all()
 EVERY: Final = pytest.mark.parametrize("image", IMAGES.values(), ids=IMAGES)
+WORKER: Final = ("python", "-m", "airflow.sdk.execution_time.execute_workload")
 GIVEN_BY_THE_BUILD: Final = {"org.opencontainers.image.version", "org.opencontainers.image.revision"}
 
 
@@ -141,6 +142,10 @@ def test_the_lock_holds_all_that_was_asked_for_and_no_fab() -> None:
     [
         (["bash", "-c", "exec airflow scheduler"], ["bash", "-c", "exec airflow scheduler"]),
         (["python", "-m", "ariel_runtime.git_mirror"], ["python", "-m", "ariel_runtime.git_mirror"]),
+        (
+            [*WORKER, "--json-string", '{"a": "b c"}'],
+            ["python", "-m", "ariel_runtime.task", "--json-string", '{"a": "b c"}'],
+        ),
         (["airflow", "dag-processor"], ["airflow", "dag-processor"]),
         (["triggerer", "--team-name", "a b"], ["airflow", "triggerer", "--team-name", "a b"]),
         ([], ["airflow"]),

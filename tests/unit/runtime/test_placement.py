@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from ariel_runtime.notifications.routes import ALERTS, of_variable
 from ariel_runtime.placement import task_pod, tenant_of
 from ariel_runtime.pod_request import SIZES, PodRequest
 from ariel_runtime.refusal import RefusedError
+from ariel_runtime.registry import Alerts
 
 from components.pod import TENANT_LABEL
 from components.tenant_namespaces import container_limits
@@ -23,6 +25,15 @@ def test_the_pod_is_its_tenants() -> None:
     (container,) = pod.spec.containers
     assert (container.name, container.image, container.resources) == ("base", None, None)
     assert {variable.name: variable.value for variable in container.env} == dict(tenant().environment)
+
+
+def test_a_pod_is_told_where_its_teams_messages_go_and_no_other() -> None:
+    """By it the diagnostics know what a failure would send."""
+    alerts = Alerts(channel="slack", target="#weather", pager="#on-call")
+    pod = task_pod(tenant(alerts=alerts), PodRequest())
+    given = {variable.name: variable.value for variable in pod.spec.containers[0].env}
+    assert of_variable(given.pop(ALERTS)) == alerts
+    assert given == dict(tenant().environment)
 
 
 def test_an_author_gets_the_identity_image_and_size_that_the_tenant_has() -> None:

@@ -12,6 +12,7 @@ import pytest
 from airflow import settings
 from airflow.dag_processing.dagbag import DagBag
 from ariel_runtime import policies
+from ariel_runtime.environment import ENVIRONMENT, LAPTOP
 from ariel_runtime.pod_request import pod_request
 from ariel_runtime.refusal import RefusedError
 from kubernetes.client.models import V1Pod
@@ -57,6 +58,17 @@ def import_error(bag: DagBag) -> str:
 def test_a_tenants_own_dag_is_loaded(tmp_path: Path) -> None:
     bag = parse(tmp_path, arguments='executor_config={"ariel": {"size": "M"}}, pool="weather.slow"')
     assert (list(bag.dags), bag.import_errors) == (["weather.report"], {})
+
+
+@pytest.mark.parametrize(("environment", "paused"), [(LAPTOP, True), ("prod", False)])
+def test_on_a_laptop_alone_a_dag_that_wants_to_run_at_once_begins_paused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: str, paused: bool
+) -> None:
+    monkeypatch.setenv(ENVIRONMENT, environment)
+    wishing = DAG.replace('DAG("{dag_id}")', 'DAG("{dag_id}", is_paused_upon_creation=False)')
+    (tmp_path / "report.py").write_text(wishing.format(dag_id="weather.report", arguments=""))
+    bag = DagBag(tmp_path, bundle_name="weather", bundle_path=tmp_path)
+    assert bag.dags["weather.report"].is_paused_upon_creation is paused
 
 
 @pytest.mark.parametrize("dag_id", ["report", "mobility.report", "weather", "weather-report", "Weather.report"])

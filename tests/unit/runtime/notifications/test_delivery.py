@@ -39,11 +39,11 @@ def of(kind: Kind, run_id: str = "manual__1") -> dict[str, Any]:
         kind,
         team="weather",
         environment="dev",
+        base_url="https://airflow.example.org",
         dag_id="weather.report",
         run_id=run_id,
         reason="success" if kind is Kind.SUCCESS else "task_failure",
         failed_tasks=[] if kind is Kind.SUCCESS else ["fetch"],
-        run_url="https://airflow.example.org/dags/weather.report/runs/manual__1",
         log_url=None,
     )
     return asdict(made)

@@ -18,7 +18,8 @@ from airflow.models import DagModel
 from airflow.models.dagbag import DagPriorityParsingRequest
 from airflow.models.dagbundle import DagBundleModel
 from ariel_runtime import git_mirror
-from ariel_runtime.delivery import journal, mirror, webhook
+from ariel_runtime.delivery import guesses, journal, mirror, webhook
+from ariel_runtime.delivery.guesses import Guesses
 from ariel_runtime.git_mirror import Settings
 from ariel_runtime.life import Life
 from ariel_runtime.plugins import delivery_app, secrets_app, webhook_app
@@ -84,6 +85,7 @@ def client(
     known = {slug: tenant(slug, vault=Vault(url=url("weather"), shared=False)) for slug in ("weather", "mobility")}
     for module in (webhook_app, delivery_app, secrets_app):
         monkeypatch.setattr(module, "tenants", lambda: known)
+    monkeypatch.setattr(webhook_app, "_GUESSES", Guesses(clock=lambda: 0))
     monkeypatch.setattr(mirror, "address", lambda _: mirrored.address)
     monkeypatch.setenv("AIRFLOW__API__SECRET_KEY", "of the api server alone")
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.org/")
@@ -207,10 +209,10 @@ def push(branch: str = "main", revision: str = "a") -> bytes:
     return json.dumps({"ref": f"refs/heads/{branch}", "after": revision}).encode()
 
 
-def signed(client: TestClient, secret: str, body: bytes, event: str = "push") -> Response:
+def signed(client: TestClient, secret: str, body: bytes, event: str = "push", team: str = "weather") -> Response:
     signature = "sha256=" + hmac.new(secret.encode(), body, sha256).hexdigest()
     headers = {"X-Hub-Signature-256": signature, "X-GitHub-Event": event, "X-GitHub-Delivery": "any"}
-    return client.post("/weather", headers=headers, content=body)
+    return client.post(f"/{team}", headers=headers, content=body)
 
 
 def test_githubs_signature_is_accepted_once(client: TestClient, vaults: RunningVaults, repository: Remote) -> None:
@@ -220,6 +222,27 @@ def test_githubs_signature_is_accepted_once(client: TestClient, vaults: RunningV
     assert (answer.status_code, answer.json()["revision"]) == (200, pushed)
     assert signed(client, secret, push()).status_code == 409, "replayed"
     assert signed(client, secret, push(revision="b")).status_code == 200
+
+
+@pytest.mark.parametrize("team", ["weather", "absent"])
+def test_who_guesses_often_is_to_wait_and_the_teams_own_callers_are_not(
+    client: TestClient, vaults: RunningVaults, team: str
+) -> None:
+    """With one limit for both anybody could close a team's webhook; one for teams alone would tell which there are."""
+    ways: list[Callable[[], Response]] = [
+        lambda: announce(client, "wrong", team),
+        lambda: signed(client, "wrong", push(), team=team),
+        lambda: client.post(f"/{team}"),
+    ]
+    few = [ways[number % len(ways)]() for number in range(guesses.MOST_PER_MINUTE)]
+    assert {each.status_code for each in few} == {403}
+    more = [way() for way in ways]
+    assert {(each.status_code, each.headers.get("Retry-After")) for each in more} == {(429, "60")}
+    assert len({each.text for each in more}) == 1
+    assert announce(client, "wrong", "mobility").status_code == 403, "not of this team"
+    assert announce(client, in_vault(vaults, KEY)).status_code == 200
+    assert signed(client, in_vault(vaults, SIGNING), push()).status_code == 200
+    assert announce(client, "wrong", team).status_code == 429, "a caller with a key makes room for more guesses"
 
 
 @pytest.mark.parametrize(

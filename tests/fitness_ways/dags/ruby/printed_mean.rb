@@ -1,0 +1,3 @@
+require "json"
+values = JSON.parse(ENV["VALUES"])
+puts JSON.generate({ "day" => ENV["DAY"], "mean" => values.sum / values.size })
