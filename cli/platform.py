@@ -221,7 +221,7 @@ class Platform:
 
 def _administrator(client: httpx.Client, password: Callable[[], str]) -> str:
     """A token. The password is in no variable, so that no traceback can show it. Raises PlatformError."""
-    where = f"{client.base_url}auth/token"
+    where = str(client.base_url.join("/auth/token"))
     try:
         answer = client.post("/auth/token", json={"username": ADMINISTRATOR, "password": password()})
     except httpx.TransportError as failure:

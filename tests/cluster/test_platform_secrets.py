@@ -286,7 +286,8 @@ def test_the_page_says_who_names_a_connection_and_tests_it_as_the_team(platform:
     assert "<td>http<" in lines["proof.silent"]
     assert ">failed<" in lines["proof.silent"], lines
     assert "airflow.airflow.svc" in lines["proof.silent"]
-    assert f"{FILE}:11 names a connection that only a run would tell" in text
+    line = 1 + SOURCE[: SOURCE.index("Connection.get")].count("\n")
+    assert f"{FILE}:{line} names a connection that only a run would tell" in text
     assert VALUE not in text
     assert "proof.folder" not in page(platform, "mobility"), "a team's part shows nothing of another's"
 
