@@ -125,7 +125,7 @@ def chosen(only: Sequence[str], skip: Sequence[str]) -> list[str]:
 def check(subject: Subject, asked: Asked, platform: Platform | None, env: str = LAPTOP) -> Report:
     """Without a platform nothing is said of secrets and of runs. Raises UsageError, PlatformError, CheckError."""
     compared = in_flight.CHECK in asked.checks
-    base = _base(subject, asked, platform) if compared else None
+    base = _base(subject, asked, platform) if compared or child_lock.CHECK in asked.checks else None
     wanted = [each for each in _OF_RUNTIME if each in asked.checks and (platform is not None or each != SECRETS)]
     there = None
     if platform is not None and SECRETS in wanted:
@@ -139,6 +139,7 @@ def check(subject: Subject, asked: Asked, platform: Platform | None, env: str = 
         if base:
             place = Path(home) / "base"
             export(subject.root, base, place)
+        if compared and place:
             older = {**question, "checks": [], "inventory": None}
             question["base"] = _answer(place, subject.bundle, older, python, environment)["shape"]
         answer = _answer(subject.root, subject.bundle, question, python, environment)
@@ -150,6 +151,8 @@ def check(subject: Subject, asked: Asked, platform: Platform | None, env: str = 
         runs = in_flight.judged(runs_in_flight(platform, subject.tenant), answer["changes"])
     if IMPORTS in wanted:
         findings += _other_versions(answer["parsed_by"], platform, why)
+    elif why:
+        console.ProgressReport().say(f"parsed by ariel's own Python, not the image's: {why}")
     if compared and base is None:
         findings.append(_without_base(subject))
     findings += in_flight.findings(answer["changes"], runs)
@@ -222,7 +225,7 @@ def _of_source(subject: Subject, asked: Asked, environment: Mapping[str, str]) -
 
 
 def _other_versions(parsed_by: Mapping[str, Any], platform: Platform | None, why: str) -> Iterator[dict[str, Any]]:
-    """Than those that parse the same files in production: of Python, of Airflow, of the providers."""
+    """Than those that parse the same files in production: of Python, Airflow, the providers, ariel's runtime."""
     python, here = parsed_by["python"], parsed_by["packages"]
     if why or not python.startswith(f"{image_python.VERSION}."):
         reason = (

@@ -54,6 +54,8 @@ def _tags(root: Path, tenant: str) -> _Tags:
     file = root / LOCK
     try:
         locked = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        if not isinstance(locked, dict):
+            raise ValueError("no JSON object")
     except ValueError as error:
         rule, action = "what `ariel images build` writes", "run it, and commit the file"
         raise UsageError([Problem(path=str(LOCK), value=str(error), rule=rule, action=action)]) from None

@@ -1,7 +1,7 @@
 """The Python of the platform's image on this machine: an environment with the packages that the image's lock pins.
 
-Made once for a lock and kept in ariel's cache; ariel's runtime in it is that of this checkout, as it is. Does not own
-Python itself: one of the image's version is found, and none is fetched.
+Made once for a lock and a checkout, and kept in `pythons/` of ariel's cache; ariel's runtime in it is that of this
+checkout, as it is. Does not own Python itself: one of the image's version is found, and none is fetched.
 """
 
 from __future__ import annotations

@@ -43,18 +43,23 @@ def database(repository: TenantRepository) -> Iterator[str]:
 
 @contextmanager
 def _server(repository: TenantRepository, programs: Path, ordinary: tuple[str, ...]) -> Iterator[str]:
-    data, socket = laptop.home(repository) / "postgres", _socket_folder(repository)
+    home = laptop.home(repository)
+    data = home / "postgres"
     control: tuple[str | Path, ...] = (*ordinary, programs / "pg_ctl", "-D", data)
-    with (laptop.home(repository) / "postgres.lock").open("a") as users:
+    with (home / "postgres.lock").open("a") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
-        if not (data / "PG_VERSION").exists():
-            shutil.rmtree(data, ignore_errors=True)
-            # Whoever reaches the socket is its owner: the folder is closed to others.
-            trusting = ("--username", _USER, "--auth", "trust", "--encoding", "UTF8")
-            _do(*ordinary, programs / "initdb", "-D", data, "--no-sync", *trusting)
-        if subprocess.run([*control, "status"], capture_output=True, check=False).returncode:
-            options = ("-c", "listen_addresses=", "-c", f"unix_socket_directories={socket}")
-            _do(*control, "-l", laptop.home(repository) / "postgres.log", "-o", shlex.join(options), "-w", "start")
+        # Who leaves last removes the folder, under the lock.
+        socket = _socket_folder(repository)
+        with (home / "postgres.start").open("a") as starting:
+            fcntl.flock(starting, fcntl.LOCK_EX)
+            if not (data / "PG_VERSION").exists():
+                shutil.rmtree(data, ignore_errors=True)
+                # Whoever reaches the socket is its owner: the folder is closed to others.
+                trusting = ("--username", _USER, "--auth", "trust", "--encoding", "UTF8")
+                _do(*ordinary, programs / "initdb", "-D", data, "--no-sync", *trusting)
+            if subprocess.run([*control, "status"], capture_output=True, check=False).returncode:
+                options = ("-c", "listen_addresses=", "-c", f"unix_socket_directories={socket}")
+                _do(*control, "-l", home / "postgres.log", "-o", shlex.join(options), "-w", "start")
         try:
             yield f"postgresql+psycopg2://{_USER}@/postgres?host={quote(str(socket))}"
         finally:

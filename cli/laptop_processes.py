@@ -58,7 +58,7 @@ class Processes:
             )
         session = self._running[name].pid
         self._births[session] = psutil.Process(session).create_time()
-        self._note.write_text(json.dumps(self._births), encoding="utf-8")
+        self._write_note()
 
     def finish(self, name: str, stopped: Event) -> None:
         """Return once that process has ended, or the event is set. Raises LaptopError where it failed."""
@@ -67,16 +67,17 @@ class Processes:
         if self._running[name].poll() is None:
             return
         ended = self._running.pop(name)
+        _kill_session(ended.pid)
         del self._births[ended.pid]
-        self._note.write_text(json.dumps(self._births), encoding="utf-8")
+        self._write_note()
         if ended.returncode != 0:
-            raise self._ended(name)
+            raise self._ended(name, "it ends well")
 
     def require_running(self) -> None:
         """Raises LaptopError with the last words of one that has ended."""
         for name, process in self._running.items():
             if process.poll() is not None:
-                raise self._ended(name)
+                raise self._ended(name, "it works until `ariel dev` ends")
 
     def stop(self) -> None:
         """Ask all to end, and end what has not soon, with all that it has started."""
@@ -104,9 +105,15 @@ class Processes:
                     _kill_session(int(pid))
         self._note.unlink()
 
-    def _ended(self, name: str) -> LaptopError:
+    def _write_note(self) -> None:
+        """Whole or not at all: who is killed meanwhile leaves a note that can be read."""
+        new = self._note.with_suffix(".new")
+        new.write_text(json.dumps(self._births), encoding="utf-8")
+        new.replace(self._note)
+
+    def _ended(self, name: str, rule: str) -> LaptopError:
         said = self._log(name).read_text(encoding="utf-8", errors="replace").strip()[-_TAIL:]
-        rule, action = "it works until `ariel dev` ends", f"read all of it in {self._log(name)}"
+        action = f"read all of it in {self._log(name)}"
         return LaptopError([Problem(path=name, value=said or "ended", rule=rule, action=action)])
 
     def _log(self, name: str) -> Path:

@@ -210,7 +210,7 @@ class RunningPlatform:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/1"
 
         def look() -> str | None:
-            # A run that was started a moment ago has no tasks yet.
+            # A task that has not been scheduled yet has no first attempt.
             answer = self.airflow.call("GET", path, query={"full_content": "true"}, absent={"content": []})
             log = json.dumps(answer["content"])
             return log if text in log else None

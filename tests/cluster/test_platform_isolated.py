@@ -14,6 +14,7 @@ import pytest
 
 from sandbox.workloads import registry
 from stacks.naming import task_namespace
+from tests import ways
 from tests.cluster.running_platform import STACK, RunningPlatform
 from tests.cluster.test_task_requests import watched_pods
 
@@ -116,6 +117,7 @@ def outcome(
 def test_all_six_tasks_succeed(platform: RunningPlatform, outcome: Outcome) -> None:
     found = {name: each["state"] for name, each in platform.task_instances(DAG_ID, outcome.run_id).items()}
     assert len(found) == 6
+    assert {task: each.state for task, each in ways.ISOLATED.outcomes.items()} == dict.fromkeys(found, "success")
     failed = [name for name, state in found.items() if state != "success"]
     assert failed == [], {name: platform.task_log(DAG_ID, outcome.run_id, name) for name in failed}
 

@@ -16,6 +16,8 @@ from typing import Any, Final
 import httpx
 import psutil
 
+from cli import laptop_database
+
 PATIENCE: Final = 300.0
 ARIEL: Final = (sys.executable, "-c", "import sys; from cli.app import run; sys.exit(run())")
 
@@ -87,18 +89,26 @@ class Dev:
     def __init__(self, root: Path, **more: Any) -> None:
         self.root = root
         self.process = ariel(root, "dev", **more)
-        self.said = ""
+        self._lines: list[str] = []
         for stream in (self.process.stdout, self.process.stderr):
             threading.Thread(target=self._listen, args=(stream,), daemon=True).start()
-        self.until(lambda: "open Airflow" in self.said)
-        self.address = self.said.partition("open Airflow")[2].split()[0]
-        self.client = httpx.Client(base_url=self.address, trust_env=False, timeout=60)
-        token = self.client.get("/auth/token").json()["access_token"]
-        self.client.headers["Authorization"] = f"Bearer {token}"
+        try:
+            self.until(lambda: "open Airflow" in self.said)
+            self.address = self.said.partition("open Airflow")[2].split()[0]
+            self.client = httpx.Client(base_url=self.address, trust_env=False, timeout=60)
+            token = self.client.get("/auth/token").json()["access_token"]
+            self.client.headers["Authorization"] = f"Bearer {token}"
+        except BaseException:
+            self.end()
+            raise
 
     def _listen(self, stream: Any) -> None:
         for line in stream:
-            self.said += line
+            self._lines.append(line)
+
+    @property
+    def said(self) -> str:
+        return "".join(self._lines)
 
     def until(self, true: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -114,7 +124,7 @@ class Dev:
         return {each["dag_id"]: each for each in self.get("dags")["dags"]}
 
     def sessions(self) -> list[int]:
-        """One for each part of Airflow."""
+        """One for each part of Airflow, and at first one for what looks for missing secrets."""
         return [int(pid) for pid in json.loads((self.root / ".ariel" / "dev" / "running.json").read_text())]
 
     def processes(self) -> list[psutil.Process]:
@@ -124,10 +134,20 @@ class Dev:
         servers = [each for each in psutil.process_iter(["cmdline"]) if data in (each.info["cmdline"] or ())]
         return [*found, *servers, *(child for each in servers for child in each.children())]
 
+    def end(self) -> None:
+        """However it stands."""
+        self.process.terminate()
+        self.process.wait(PATIENCE)
+
     def interrupt(self) -> None:
         """Ctrl-C."""
         self.process.send_signal(signal.SIGINT)
         assert self.process.wait(PATIENCE) == 0, self.said
+
+
+def has_server() -> bool:
+    """Whether a private PostgreSQL can be had here: without one it is SQLite, as documented."""
+    return laptop_database._programs() is not None and laptop_database._as_an_ordinary_user() is not None
 
 
 def running(processes: Iterable[psutil.Process]) -> list[psutil.Process]:

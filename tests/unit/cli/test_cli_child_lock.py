@@ -75,6 +75,8 @@ def test_what_cannot_be_read_is_said_with_what_to_do(root: Path, base: Path) -> 
     good = (root / child_images.LOCK).read_text()
     (root / child_images.LOCK).write_text(f"<<<<<<< ours\n{good}")
     assert states(root, base).popitem()[1] == "broken"
+    (root / child_images.LOCK).write_text("[]")
+    assert states(root, base).popitem()[1] == "broken"
     (root / child_images.LOCK).write_text(good)
     (root / REQUIREMENTS).write_text("apache-airflow==2.0.0\n")
     (finding,) = child_lock.findings(root, "weather", base)
