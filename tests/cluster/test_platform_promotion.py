@@ -35,7 +35,9 @@ SOURCE: Final = '''
 """Says which revision of it a task runs; one that shall wait does until somebody ends it."""
 
 import time
+from pathlib import Path
 
+import promoted_words
 from airflow.sdk import DAG, get_current_context, task
 
 
@@ -43,7 +45,7 @@ from airflow.sdk import DAG, get_current_context, task
 def says(of=""):
     if get_current_context()["dag_run"].conf.get("wait"):
         time.sleep(600)
-    return "{says}"
+    return ["{says}", promoted_words.SAYS, Path(__file__).with_name(promoted_words.FILE).read_text()]
 
 
 with DAG("{dag_id}", schedule=None, is_paused_upon_creation=True):
@@ -98,6 +100,8 @@ class Author:
         self.git("reset", "--quiet", "--hard", "FETCH_HEAD")
         (self.checkout / FILE).unlink(missing_ok=True)
         (self.checkout / file).write_text(SOURCE.format(says=says, dag_id=dag_id) + tail)
+        (self.checkout / "dags" / "promoted_words.py").write_text(f'FILE, SAYS = "promoted.txt", "{says}"\n')
+        (self.checkout / "dags" / "promoted.txt").write_text(says)
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", f"Say {says}")
         self.git("push", "--quiet", "--force", str(self.remote), f"HEAD:refs/heads/{branch}")
@@ -181,7 +185,7 @@ def test_a_promoted_commit_is_delivered_and_rolled_back_and_a_run_keeps_its_own(
     runs = {"second": pinned["dag_run_id"], "first": platform.start_run(DAG_ID)}
     for says, run_id in runs.items():
         assert platform.ended(DAG_ID, run_id) == "success"
-        assert platform.returned(DAG_ID, run_id, "says") == says
+        assert platform.returned(DAG_ID, run_id, "says") == [says] * 3, "a run is of one revision, never half"
 
 
 @pytest.mark.usefixtures("first")
