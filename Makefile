@@ -1,6 +1,7 @@
 # The two commands: `make up` and `make test`. The verbs themselves live in `ariel`.
 STACK ?= local
 TIERS ?=
+BENCH ?= engine
 PYTHON ?= python3
 ARIEL := .venv/bin/ariel
 READY := .venv/.ready
@@ -32,8 +33,8 @@ test: $(READY) ## All tiers, or those in TIERS="unit engine"
 lint: $(READY) ## Formatting, rules, types, workflows
 	@.venv/bin/python -m tests.lint
 
-bench: $(READY) ## Seconds per resource against a bare program, paired
-	@.venv/bin/python -m tests.bench engine
+bench: $(READY) ## Seconds of the engine against a bare program, or of BENCH="platform laptop"
+	@.venv/bin/python -m tests.bench $(BENCH)
 
 docs: $(READY) ## The documentation as a site, in .ariel/site
 	@.venv/bin/mkdocs build --quiet

@@ -35,7 +35,7 @@ def inventory(platform: Platform, tenant: str, env: str) -> dict[str, Any]:
 
 
 def packages(platform: Platform) -> dict[str, str]:
-    """Airflow and its providers -> version; empty where the caller may not see them."""
+    """Airflow and its providers -> version; empty where the caller may not see them. Ariel's runtime is one of them."""
     with suppress(PlatformError):
         found = {each["package_name"]: each["version"] for each in _all(platform, "providers", "providers")}
         return {"apache-airflow": platform.call("GET", "/api/v2/version")["version"], **found}

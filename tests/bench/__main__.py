@@ -1,7 +1,7 @@
-"""`make bench`: what the project costs, in numbers; prints and asserts nothing. See docs/bench.md.
+"""What the project costs, in numbers; prints and asserts nothing. See docs/bench.md.
 
-`python -m tests.bench engine` measures the program against a bare one, `python -m tests.bench platform` what runs,
-`python -m tests.bench laptop` the start of `ariel dev`; without a word all, one after the other.
+`make bench` measures the program against a bare one, `make bench BENCH=platform` what runs, `make bench BENCH=laptop`
+the start of `ariel dev`. `python -m tests.bench` takes the same names; without one it measures all, one after another.
 """
 
 from __future__ import annotations

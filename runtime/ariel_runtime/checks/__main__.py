@@ -5,8 +5,8 @@ BUNDLE is the folder in it that is delivered. ASKED is one JSON document:
      "inventory": as in `secrets`, or null where no environment was asked,
      "base": the `shape` of an older revision, or null}
 Prints one: {"findings": [as in `finding`], "changes": [as in `rehydration`], "shape": as in `shape`,
-"parsed_by": {"python", "packages": {Airflow and its providers: version}}}. DAG files are the author's code: run this in
-a process that may be lost. It guards against accidents, not against malice.
+"parsed_by": {"python", "packages": {Airflow, its providers and ariel's runtime: version}}}. DAG files are the author's
+code: run this in a process that may be lost. It guards against accidents, not against malice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from ariel_runtime.checks.parsing import ParsedFile, parse
 from ariel_runtime.checks.shape import DagShape, Shape, repository_shape
 from ariel_runtime.document import document
 
-_AIRFLOW: Final = "apache-airflow"
+_COMPARED: Final = ("apache-airflow", "ariel-runtime")
+"""How the names of packages begin whose versions may be another in an environment."""
 
 
 def answer(root: Path, bundle: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def answer(root: Path, bundle: Path, asked: Mapping[str, Any]) -> dict[str, Any]
 
 def _packages() -> dict[str, str]:
     named = ((each.metadata["Name"], each.version) for each in distributions())
-    return {name: version for name, version in named if name.startswith(_AIRFLOW)}
+    return {name: version for name, version in named if name.startswith(_COMPARED)}
 
 
 def _shape(root: Path, bundle: Path, parsed: list[ParsedFile]) -> Shape:

@@ -1,9 +1,10 @@
 """Which differences between two revisions of a repository break a run that is between its tasks when the newer comes.
 
-What a run of a versioned bundle keeps: its serialised DAG and the commit whose files its tasks and callbacks read. What
-it does not keep, since Airflow 3.3.2 takes it from the newest revision: where its file lies (`dag.relative_fileloc`),
-that its DAG still exists (the scheduler passes by DAGs that are stale), the code of triggers, and images. A run
-without a version of its own (`disable_bundle_versioning`) keeps nothing.
+What a run of a versioned bundle keeps: its serialised DAG, with the tags of its tasks' child images, and the commit
+whose files its tasks and callbacks read. What it does not keep, since Airflow 3.3.2 takes it from the newest revision:
+where its file lies (`dag.relative_fileloc`), that its DAG still exists (the scheduler passes by DAGs that are stale),
+and the code of triggers. A run without a version of its own (`disable_bundle_versioning`) keeps nothing. The platform's
+own image is in no revision.
 """
 
 from __future__ import annotations
@@ -50,7 +51,6 @@ class Kind(StrEnum):
     TRIGGER_GONE = "trigger gone"
     TRIGGER_ARGUMENTS = "trigger arguments"
     TRIGGER_CODE = "trigger code"
-    IMAGE = "image contents"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +88,6 @@ CONSEQUENCES: Final[Mapping[Kind, Consequence]] = {
         unpinned=Effect.REACHES,
         reason="deferred tasks go on with the newest code of the trigger, and their own of the operator",
     ),
-    Kind.IMAGE: Consequence(
-        pinned=Effect.REACHES,
-        unpinned=Effect.REACHES,
-        reason="images are not of the bundle: the next task of a run may be the first in the new one",
-    ),
     Kind.TASK_GONE: Consequence(
         pinned=Effect.SAFE,
         unpinned=Effect.BREAKS,
@@ -126,7 +121,7 @@ CONSEQUENCES: Final[Mapping[Kind, Consequence]] = {
     Kind.TASK_IMAGE: Consequence(
         pinned=Effect.SAFE,
         unpinned=Effect.REACHES,
-        reason="the name of the image is in the DAG",
+        reason="the name of the image is in the DAG, with the tag that `images/lock.json` of its commit has",
     ),
     Kind.IDENTITY: Consequence(
         pinned=Effect.SAFE,
@@ -156,7 +151,7 @@ CONSEQUENCES: Final[Mapping[Kind, Consequence]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One difference; a trigger's or an image's stands once for each DAG that it concerns."""
+    """One difference; a trigger's stands once for each DAG that it concerns."""
 
     dag_id: str
     task_id: str
@@ -182,7 +177,6 @@ def changes(base: Shape, head: Shape) -> list[Change]:
         elif after is not None:
             found += _of_dag(before, after)
         found += _of_triggers(before, base, head)
-        found += _of_images(before, base, head)
     for dag_id in head.dags.keys() - base.dags.keys():
         dag = head.dags[dag_id]
         if dag.file not in base.failed:
@@ -259,15 +253,6 @@ def refused_arguments(before: TriggerShape, after: TriggerShape) -> str:
 
 def _kept(trigger: TriggerShape) -> tuple[str, ...]:
     return trigger.kept if trigger.kept is not None else trigger.accepted or ()
-
-
-def _of_images(dag: DagShape, base: Shape, head: Shape) -> Iterator[Change]:
-    """Child images of the tasks that name them; requirements concern every DAG."""
-    named = {f"images/{task.image}" for task in dag.tasks.values() if task.image}
-    for place in sorted(base.images.keys() | head.images.keys()):
-        before, after = base.images.get(place, ""), head.images.get(place, "")
-        if before != after and (place in named or not place.startswith("images/")):
-            yield _change(dag, Kind.IMAGE, f"{place} {before}".strip(), after)
 
 
 def _change(

@@ -1,4 +1,4 @@
-"""What a revision of a repository is to its runs, as plain data: DAGs, tasks, triggers, images.
+"""What a revision of a repository is to its runs, as plain data: DAGs, tasks, triggers.
 
 Two of them are compared by `rehydration`. Paths and the names that Airflow makes of paths are not in it, so that the
 same text gives the same shape wherever it lies.
@@ -7,7 +7,6 @@ same text gives the same shape wherever it lies.
 from __future__ import annotations
 
 import ast
-import hashlib
 import inspect
 import json
 import re
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 DYNAMIC: Final = -1
 """Length of a mapping that only the run knows."""
-_REQUIREMENTS: Final = "requirements*.txt"
 _OF_A_PATH: Final = re.compile(r"unusual_prefix_[0-9a-f]{40}_")
 """Airflow puts it before the module name of a DAG file, as a digest of its path."""
 
@@ -40,6 +38,7 @@ class TaskShape:
     xcom: str
     """Type of what it returns, as it is annotated; empty where it is not."""
     image: str
+    """With its tag, where it is one of the repository's own."""
     identity: str
 
 
@@ -61,8 +60,6 @@ class DagShape:
 class Shape:
     dags: Mapping[str, DagShape]
     triggers: Mapping[str, TriggerShape] = field(default_factory=dict)
-    images: Mapping[str, str] = field(default_factory=dict)
-    """Folder below `images/`, or file of requirements -> digest of what it holds."""
     failed: tuple[str, ...] = ()
     """Files that could not be imported, whose DAGs are therefore not in it."""
 
@@ -79,7 +76,7 @@ class Shape:
             for dag_id, dag in document["dags"].items()
         }
         found = {name: TriggerShape.of_json(each) for name, each in document["triggers"].items()}
-        return cls(dags=dags, triggers=found, images=document["images"], failed=tuple(document["failed"]))
+        return cls(dags=dags, triggers=found, failed=tuple(document["failed"]))
 
 
 def repository_shape(root: Path, bundle: Path, dags: Mapping[str, DagShape], failed: tuple[str, ...]) -> Shape:
@@ -90,7 +87,7 @@ def repository_shape(root: Path, bundle: Path, dags: Mapping[str, DagShape], fai
             trees[str(path.relative_to(root))] = ast.parse(path.read_bytes())
         except (SyntaxError, ValueError):
             continue
-    return Shape(dags=dags, triggers=triggers(root, bundle, trees), images=_images(root), failed=failed)
+    return Shape(dags=dags, triggers=triggers(root, bundle, trees), failed=failed)
 
 
 def python_files(root: Path) -> list[Path]:
@@ -177,17 +174,3 @@ def _returned(function: Any) -> str:
 
 def _text(value: object) -> str:
     return json.dumps(value, sort_keys=True, default=str)
-
-
-def _images(root: Path) -> dict[str, str]:
-    """A child image is made of its folder; the texts of requirements stand for what else is installed."""
-    folders = [path for path in sorted((root / "images").glob("*")) if path.is_dir()]
-    found = {}
-    for place in (*folders, *sorted(root.glob(_REQUIREMENTS))):
-        digest = hashlib.sha256()
-        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.is_file():
-                digest.update(f"{path.relative_to(root)}\0{path.stat().st_size}\0".encode())
-                digest.update(path.read_bytes())
-        found[str(place.relative_to(root))] = digest.hexdigest()[:12]
-    return found

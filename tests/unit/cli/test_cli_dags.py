@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from cli import checks, console, dags, image_python, in_flight, source_checks
+from cli import checks, child_images, child_lock, console, dags, image_python, in_flight, source_checks
 from cli.app import app
 from stacks.errors import MachineError, Problem, UsageError
 from stacks.versions import AIRFLOW
@@ -34,6 +35,8 @@ RUNS = [
     {"dag_id": "weather.needs", "dag_run_id": run, "state": "running", "start_date": None, "bundle_version": commit}
     for run, commit in (("pinned", "a" * 40), ("free", None))
 ]
+PROVIDERS = [{"package_name": "ariel-runtime", "version": "0.0.0"}]
+"""The runtime is one by its decorator."""
 PARTNER = SimpleNamespace(certificate="partner.pem")
 DAG = """
 from airflow.sdk import Variable, dag, task
@@ -62,7 +65,7 @@ class Api:
             "/ariel/secrets/weather": LISTING,
             "/api/v2/connections": {"connections": [], "total_entries": 0},
             "/api/v2/version": {"version": "3.3.1"},
-            "/api/v2/providers": {"providers": [], "total_entries": 0},
+            "/api/v2/providers": {"providers": PROVIDERS, "total_entries": len(PROVIDERS)},
             "/api/v2/dags": {"dags": [{"bundle_version": DELIVERED[-1]}], "total_entries": 1},
             "/api/v2/dags/~/dagRuns": {"dag_runs": RUNS, "total_entries": len(RUNS)},
         }
@@ -156,8 +159,12 @@ def test_a_task_that_went_and_a_file_that_moved_are_compared_with_what_the_envir
     hits = {each["kind"]: each["reason"] for each in told["findings"] if each["check"] == "rehydration"}
     assert hits["file moved"].endswith("; hits pinned")
     assert hits["task gone"].endswith("; hits free")
-    python, version = (each for each in told["findings"] if each["check"] == "imports")
-    assert (version["state"], version["id"]) == ("warning", "apache-airflow")
+    python, *versions = (each for each in told["findings"] if each["check"] == "imports")
+    assert [(each["state"], each["id"]) for each in versions] == [
+        ("warning", "apache-airflow"),
+        ("warning", "ariel-runtime"),
+    ], "a run's next task would meet another runtime, and nobody was told"
+    assert "the environment has 0.0.0" in versions[1]["reason"]
     assert (python["state"], python["id"]) == ("warning", told["parsed_by"]["python"])
     assert "uv python install" in python["reason"], "an author would trust a check by another Python"
 
@@ -204,6 +211,24 @@ def test_an_interpreter_without_the_runtime_fails_the_check_with_a_reason(reposi
     done = check(repository, "pass", "--only", "imports", "--python", "false")
     assert isinstance(done.exception, checks.CheckError)
     assert str(repository) in str(done.exception)
+
+
+def test_a_forgotten_lock_fails_a_check_that_asks_for_nothing_else(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And who parsed is said also where no table of imports shows it."""
+    said = StringIO()
+    monkeypatch.setattr(console, "err", Console(file=said, width=200))
+    requirements = repository / "images" / "geo" / "requirements.txt"
+    requirements.parent.mkdir(parents=True)
+    requirements.write_text("humanize==4.9.0\n")
+    child_images.write_lock(repository, child_lock.read(repository, "weather"))
+    commit(repository)
+    requirements.write_text("humanize==4.10.0\n")
+    done = check(repository, "pass", "--only", "images", "--base", "HEAD", "--offline")
+    assert [each["state"] for each in json.loads(done.stdout)["findings"]] == ["broken"]
+    assert done.exit_code == 1
+    assert "uv python install" in said.getvalue()
 
 
 CHANGE = {

@@ -12,6 +12,7 @@ from tests.unit.runtime.checks.checkout import answer
 
 GOOD = """
 from airflow.sdk import dag, task
+from ariel_runtime.isolated import IsolatedOperator
 from shared.rows import rows
 
 
@@ -30,12 +31,14 @@ def good():
 
     each.expand(row=read())
     city.expand(name=["a", "b"])
+    IsolatedOperator(task_id="old", image="reports", operator="no.such.Operator")
 
 
 good()
 """
 FILES = {
     "dags/good.py": GOOD,
+    "images/lock.json": '{"reports": "3.3.2-1"}',
     "shared/rows.py": "def rows():\n    return [1]\n",
     "dags/imports_a_broken_module.py": "from airflow.sdk import DAG\nimport shared.broken\n",
     "shared/broken.py": "\n\nraise RuntimeError('cannot be imported')\n",
@@ -144,7 +147,9 @@ def test_a_dag_is_described_by_what_its_runs_depend_on(told: dict[str, Any]) -> 
         "read": (None, "list[int]", ""),
         "each": (-1, "None", "counts"),
         "city": (2, "str", ""),
+        "old": (None, "", ""),
     }
+    assert dag["tasks"]["old"]["image"] == "reports:3.3.2-1", "another build of a child image would be no difference"
 
 
 def test_what_cannot_be_imported_is_known_to_be_there(told: dict[str, Any]) -> None:

@@ -69,7 +69,7 @@ def only(base: Shape, head: Shape) -> Change:
         (with_task("each", mapped=4), Kind.LONGER),
         (with_task("read", xcom="dict"), Kind.XCOM),
         (with_task("read", operator="shared.Other"), Kind.OPERATOR),
-        (with_task("read", image="reports"), Kind.TASK_IMAGE),
+        (with_task("read", image="reports:3.3.2-1"), Kind.TASK_IMAGE),
         (with_task("read", identity="counts"), Kind.IDENTITY),
         (with_task("read", group="first"), Kind.GROUP),
     ],
@@ -130,11 +130,10 @@ def test_a_trigger_that_another_dag_uses_does_not_concern_this_one() -> None:
     assert [each.dag_id for each in changes(base, head)] == ["weather.a"]
 
 
-def test_an_image_reaches_the_tasks_that_name_it_and_requirements_reach_all() -> None:
-    dag = with_task("read", image="reports")
-    base = shape(dag, images={"images/reports": "1", "images/other": "1", "requirements.txt": "1"})
-    head = shape(dag, images={"images/reports": "2", "images/other": "2", "requirements.txt": "2"})
-    assert [(each.kind, each.before) for each in changes(base, head)] == [
-        (Kind.IMAGE, "images/reports 1"),
-        (Kind.IMAGE, "requirements.txt 1"),
-    ]
+def test_a_child_image_that_is_built_anew_is_not_that_of_a_run_in_flight() -> None:
+    """Told as safe, since the run's own commit has the former tag; what has no commit of its own gets the new one."""
+    base = shape(with_task("read", image="reports:3.3.2-1"))
+    head = shape(with_task("read", image="reports:3.3.2-2"))
+    change = only(base, head)
+    assert (change.kind, change.before, change.after) == (Kind.TASK_IMAGE, "reports:3.3.2-1", "reports:3.3.2-2")
+    assert (change.pinned, change.unpinned) == (Effect.SAFE, Effect.REACHES)
