@@ -81,6 +81,8 @@ def environment(repository: TenantRepository, database: str) -> dict[str, str]:
             "port": port(repository),
             "workers": 1,
         },
+        # There are no pods, so a function for an image must not run in Airflow's own Python instead.
+        "ariel": {"isolated_backend": "interpreter"},
         "database": {"sql_alchemy_conn": database},
         "dag_processor": {
             "bundle_refresh_check_interval": 1,

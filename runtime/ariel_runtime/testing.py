@@ -30,6 +30,7 @@ LOGICAL_DATE: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _PREFIX: Final = "AIRFLOW_"
 _CONNECTION: Final = "AIRFLOW_CONN_"
 _VARIABLE: Final = "AIRFLOW_VAR_"
+_ISOLATED_BACKEND: Final = "AIRFLOW__ARIEL__ISOLATED_BACKEND"
 
 Give = Callable[[Mapping[str, Any]], None]
 Run = Callable[..., dict[str, Any]]
@@ -155,10 +156,12 @@ def run(
     """Runs a DAG in this process, with its real operators: `run("team.dag", {"its": "conf"})`.
 
     Returns what the tasks returned by task id, of a mapped task as a list; fails where the run does. The variables of
-    the repository are there, unless the test gave others before; connections are the test's own.
+    the repository are there, unless the test gave others before; connections are the test's own. Isolated tasks run as
+    on a laptop, though they were parsed as on the platform: with their images.
     """
     from ariel_runtime.secrets.repository_files import read
 
+    monkeypatch.setenv(_ISOLATED_BACKEND, "interpreter")
     for key, value in read(pytestconfig.rootpath, LAPTOP).variables.items():
         if f"{_VARIABLE}{key.upper()}" not in os.environ:
             monkeypatch.setenv(f"{_VARIABLE}{key.upper()}", value)

@@ -2,9 +2,10 @@
 
     cluster         the task's own pod is in the image, and an interpreter runs in that pod. The default
     interpreter     no pods: an interpreter on this machine, by the name of `environment`, or else of `image`
-    kubernetes_pod  a second pod by the Kubernetes provider, for a tenant whose account may create pods
+    kubernetes_pod  a second pod by the Kubernetes provider, for a cluster where a task's account may create pods
     docker          a container by the Docker provider
 
+A laptop's commands and tests set `interpreter`; nothing else sets any, and no task's account may create pods (ADR 21).
 Each makes an ordinary operator where the task runs, which renders, executes and is killed as Airflow has it.
 """
 
@@ -92,8 +93,8 @@ def _interpreted(work: Work, runner: Callable[[BaseOperator], Runner]) -> Made:
                 Problem(
                     path="operator",
                     value=work.operator,
-                    rule=f"a function or a script: the back end {chosen()!r} gives no operator its Airflow",
-                    action=f"run it where `[{SECTION}] {OPTION}` is {CLUSTER!r}",
+                    rule=f"a function or a script for the back end {chosen()!r}: an operator runs in the cluster only",
+                    action="run it on the platform, or write a function or a script for an `environment`",
                 )
             ]
         )

@@ -112,7 +112,8 @@ def interpreter(environment: str) -> str:
                     path="environment",
                     value=environment,
                     rule="an interpreter built into the image, or a command that it has",
-                    action=f"add it to environments/{environment}/ or to the image's packages.txt, and build the image",
+                    action=f"add it to environments/{environment}/ or the image's packages.txt, and build the image; "
+                    "on a laptop install a command of that name",
                 )
             ]
         )

@@ -41,6 +41,11 @@ def test_the_policies_know_the_team_and_the_runtime_the_laptop(repository: Tenan
     assert found[runtime.ENVIRONMENT] == runtime.LAPTOP
 
 
+def test_a_function_for_an_image_does_not_run_in_airflows_own_python(repository: TenantRepository) -> None:
+    """Otherwise it runs with other packages than its author named, and says nothing of it."""
+    assert laptop.environment(repository, "sqlite://")["AIRFLOW__ARIEL__ISOLATED_BACKEND"] == "interpreter"
+
+
 def test_files_that_are_parsed_have_no_secrets(repository: TenantRepository) -> None:
     parsing = laptop.while_parsing(laptop.environment(repository, "sqlite://"))
     assert "WhileParsing" in parsing["AIRFLOW__WORKERS__SECRETS_BACKEND"]
@@ -87,7 +92,7 @@ def test_root_has_a_file_as_well_where_postgresql_cannot_run_as_somebody_else(
         assert url.startswith("sqlite:///")
 
 
-@pytest.mark.skipif(laptop_database._programs() is None, reason="PostgreSQL is not installed here")
+@pytest.mark.skipif(not bed.has_server(), reason="PostgreSQL is not installed here, or may not run")
 def test_a_server_ends_with_the_last_that_uses_it_also_after_one_that_was_killed(repository: TenantRepository) -> None:
     """Otherwise Ctrl-C leaves a process, or `ariel airflow` takes the database from a running `ariel dev`."""
     lock = repository.root / ".ariel" / "dev" / "postgres" / "postmaster.pid"

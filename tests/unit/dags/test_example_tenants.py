@@ -52,6 +52,7 @@ from pathlib import Path
 slug, folder = sys.argv[1:]
 local = {"classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", "kwargs": {"path": folder}}
 os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = json.dumps([{"name": slug, **local}])
+os.environ["AIRFLOW__ARIEL__ISOLATED_BACKEND"] = "interpreter"
 from airflow.dag_processing.dagbag import BundleDagBag
 from airflow.models.xcom import XComModel
 from airflow.utils.db import initdb

@@ -55,7 +55,26 @@ def test_templates_see_the_date_and_what_the_test_adds():
     assert rendered(task, wanted="kelvin") == {"city": "2026-01-01", "unit": "kelvin"}
     assert rendered(task, wanted="", logical_date=LOGICAL_DATE.replace(day=2))["city"] == "2026-01-02"
     assert task.city == "{{ ds }}"
+
+
+def test_an_isolated_task_is_parsed_with_its_image_and_runs_without(dag, run):
+    assert dag("harbour.isolated").get_task("airflow_is_there").executor_config == {"ariel": {"image": "python3"}}
+    assert run("harbour.isolated") == {"airflow_is_there": False}
 '''
+ISOLATED = """
+from airflow.sdk import DAG, task
+
+
+@task.isolated(image="python3")
+def airflow_is_there():
+    import sys
+
+    return "airflow" in sys.modules
+
+
+with DAG("harbour.isolated", schedule=None):
+    airflow_is_there()
+"""
 BROKEN = """
 from airflow.sdk import DAG
 
@@ -86,11 +105,13 @@ def repository(tmp_path: Path) -> Path:
 def test_its_tests_pass_and_its_example_really_runs(repository: Path) -> None:
     """Ours of the fixtures are in the same session: each costs an import of Airflow."""
     (repository / "tests" / "test_fixtures.py").write_text(FIXTURES)
+    (repository / "dags" / "isolated.py").write_text(ISOLATED)
     tested = run(repository, "pytest", "-p", "no:cacheprovider", "-m", "integration or not integration", "-v")
     assert tested.returncode == 0, tested.stdout
     passed = re.findall(r"(\S+)::(\w+)\S* PASSED", tested.stdout)
     assert ("tests/integration/test_example_runs.py", "test_it_says_the_mean_in_the_unit_of_variables_yaml") in passed
     assert ("tests/test_fixtures.py", "test_what_one_test_is_given_is_gone_in_the_next") in passed
+    assert ("tests/test_fixtures.py", "test_an_isolated_task_is_parsed_with_its_image_and_runs_without") in passed
 
 
 def test_a_dag_that_the_platform_would_refuse_fails_the_teams_tests(repository: Path) -> None:

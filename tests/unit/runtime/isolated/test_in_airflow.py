@@ -197,6 +197,16 @@ def test_a_task_that_is_out_of_time_leaves_no_process_behind(found: dict[str, An
     assert not is_running(int(process))
 
 
+def test_an_operator_that_is_out_of_time_is_killed_as_it_knows(found: dict[str, Any]) -> None:
+    """Otherwise the query that it started goes on in the database."""
+    assert (state(found, "operators", "Endless"), said(found, "operators", "killed: Endless")) == ("failed", True)
+
+
+def test_a_script_that_fails_once_is_tried_again(found: dict[str, Any]) -> None:
+    assert said(found, "interpreters", "first try"), "it did not fail, so nothing was tried again"
+    assert (state(found, "interpreters", "second_try"), result(found, "interpreters", "second_try")) == ("success", 2)
+
+
 def test_callbacks_and_teardown_are_the_tasks(found: dict[str, Any]) -> None:
     states = {task: state(found, "around", task) for task in ("begin", "work", "good", "end")}
     assert states == {"begin": "success", "work": "failed", "good": "success", "end": "success"}

@@ -42,6 +42,12 @@ with DAG("weather.operators", schedule=None, start_date=START, default_args={"re
     IsolatedOperator.partial(task_id="many", **STEPS).expand(text=["{{ ds }}", "b"])
     for name in ("Unreadable", "Deferring", "Rescheduling", "OwnBranch", "Absent"):
         IsolatedOperator(task_id=name, image="legacy", operator=f"shared.operators.{name}")
+    IsolatedOperator(
+        task_id="Endless",
+        image="legacy",
+        operator="shared.operators.Endless",
+        execution_timeout=timedelta(seconds=1),
+    )
 
 with DAG("weather.interpreters", schedule=None, start_date=START, params={"station": "Kiel"}):
     IsolatedOperator(
@@ -57,6 +63,16 @@ with DAG("weather.interpreters", schedule=None, start_date=START, params={"stati
     IsolatedOperator(task_id="broken", environment="sh", script="echo one\necho two >&2\nexit 3\n")
     IsolatedOperator(task_id="no_json_out", environment="sh", script='echo "[" > "$ARIEL_RESULT"\nexit 0\n')
     IsolatedOperator(task_id="unknown", environment="no-such-interpreter", script="x\n")
+    IsolatedOperator(
+        task_id="second_try",
+        environment="sh",
+        script="""
+            if ! test -e tried; then touch tried; echo "first try"; exit 1; fi
+            echo {{ ti.try_number }} > "$ARIEL_RESULT"
+        """,
+        retries=1,
+        retry_delay=timedelta(),
+    )
     IsolatedOperator(
         task_id="too_slow",
         environment="sh",

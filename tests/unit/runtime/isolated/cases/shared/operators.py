@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
@@ -54,6 +55,16 @@ class Deferring(BaseOperator):
 class Rescheduling(BaseOperator):
     def execute(self, context: Any) -> None:
         raise AirflowRescheduleException(utcnow())
+
+
+class Endless(BaseOperator):
+    """Says that it was killed."""
+
+    def execute(self, context: Any) -> None:
+        time.sleep(600)
+
+    def on_kill(self) -> None:
+        print("killed:", self.task_id)
 
 
 class OwnBranch(BaseBranchOperator):
