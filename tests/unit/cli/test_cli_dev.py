@@ -24,6 +24,9 @@ def second():
 second()
 """
 
+FORCED = "Bundles being force refreshed: weather"
+"""What the DAG processor logs where files were asked for."""
+
 
 @pytest.fixture(scope="module")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
@@ -62,6 +65,27 @@ def test_a_run_by_the_scheduler_finds_the_laptops_secrets_and_the_teams_pool(dev
     assert {each["pool"] for each in dev.get(path)["task_instances"]} == {"weather"}
 
 
+def test_airflows_own_command_asks_the_same_database(dev: Dev) -> None:
+    listing = laptop.ariel(dev.root, "airflow", "dags", "list")
+    said, complaint = listing.communicate(timeout=PATIENCE)
+    assert listing.returncode == 0, complaint
+    assert "weather.first" in said
+
+
+def test_a_reload_has_every_file_parsed_before_its_time(dev: Dev) -> None:
+    """By itself the processor parses each again and again, but refreshes no bundle by force."""
+    (dev.root / "dags" / "second.py").write_text(EDITED)
+    dev.until(lambda: len(dev.dags()) == 2)
+    log = dev.root / ".ariel" / "dev" / "dag-processor.log"
+    assert FORCED not in log.read_text()
+    before = {dag_id: each["last_parsed_time"] for dag_id, each in dev.dags().items()}
+    reload = laptop.ariel(dev.root, "dags", "reload")
+    said = reload.communicate(timeout=PATIENCE)
+    assert reload.returncode == 0, said
+    dev.until(lambda: FORCED in log.read_text())
+    dev.until(lambda: all(each["last_parsed_time"] > before[dag_id] for dag_id, each in dev.dags().items()))
+
+
 def test_an_edit_is_seen_and_a_broken_file_is_said_until_it_is_mended(dev: Dev) -> None:
     file = dev.root / "dags" / "second.py"
     for text in ("as first written", "as edited"):
@@ -82,7 +106,7 @@ def test_nothing_is_left_of_a_dag_that_no_file_has_any_more(dev: Dev) -> None:
 
 
 def test_ctrl_c_stops_all_of_it(dev: Dev) -> None:
-    assert len(dev.sessions()) == 4
+    dev.until(lambda: len(dev.sessions()) == 4)
     processes = dev.processes()
     assert len(processes) >= 4
     dev.interrupt()
