@@ -21,6 +21,8 @@ WRITE_JSON = {
     "triggerer",
 }
 """Containers."""
+MAY_BE_SILENT = {"reconciler"}
+"""Where it finds nothing to change."""
 
 
 def test_a_platform_that_works_is_said_to_work_part_by_part(platform: RunningPlatform) -> None:
@@ -59,4 +61,4 @@ def test_a_components_lines_can_be_searched_by_their_fields(platform: RunningPla
                 lines = [json.loads(line) for line in written if HEALTH not in line]
                 assert all(line.keys() >= {"timestamp", "level", "event"} for line in lines), name
                 read |= {container["name"]} if lines else set()
-    assert read == WRITE_JSON
+    assert read | MAY_BE_SILENT == WRITE_JSON
