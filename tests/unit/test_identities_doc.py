@@ -27,7 +27,7 @@ TEXT: Final = (Path(__file__).parents[2] / "docs" / "identities.md").read_text(e
 BLOCKS: Final = [
     dedent(block) for block in re.findall(r"(?:^(?: {4}.*)?\n)+", TEXT, flags=re.MULTILINE) if block.strip()
 ]
-PYTHON: Final = [block for block in BLOCKS if "import " in block]
+PYTHON: Final = re.findall(r"^```python\n(.*?)^```", TEXT, flags=re.MULTILINE | re.DOTALL)
 OF_THE_REQUEST: Final = {900144, 70003, 7000218}
 """Codes of requests that no library sends."""
 
