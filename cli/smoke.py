@@ -129,8 +129,9 @@ def _of_findings(slug: str, findings: Sequence[Mapping[str, Any]], why: str) -> 
         state = each["state"] if each["state"] in (OK, ABSENT) else FAILED
         action = f"{why}, tasks {each['part']} and report" if state == FAILED else ""
         yield Check(tenant=slug, part=each["part"], state=state, text=each["text"], action=action)
+    told = {each["part"] for each in findings}
     for part in PARTS:
-        if part not in {each["part"] for each in findings}:
+        if part not in told:
             yield Check(tenant=slug, part=part, state=FAILED, text="the report says nothing of it", action=_PINNED)
 
 

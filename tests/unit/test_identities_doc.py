@@ -27,7 +27,6 @@ TEXT: Final = (Path(__file__).parents[2] / "docs" / "identities.md").read_text(e
 BLOCKS: Final = [
     dedent(block) for block in re.findall(r"(?:^(?: {4}.*)?\n)+", TEXT, flags=re.MULTILINE) if block.strip()
 ]
-PYTHON: Final = re.findall(r"^```python\n(.*?)^```", TEXT, flags=re.MULTILINE | re.DOTALL)
 OF_THE_REQUEST: Final = {900144, 70003, 7000218}
 """Codes of requests that no library sends."""
 
@@ -50,13 +49,8 @@ def test_each_refusal_of_entra_is_explained() -> None:
     assert explained == known | {90033}
 
 
-@pytest.mark.parametrize("block", PYTHON)
-def test_the_code_of_an_example_can_be_read(block: str) -> None:
-    compile(block, "example", "exec")
-
-
 def test_the_examples_are_found() -> None:
-    assert (len(PYTHON), len(applications())) == (3, 2)
+    assert (TEXT.count("\n```python\n"), len(applications())) == (3, 2)
 
 
 def test_a_stack_file_takes_the_blocks_and_they_are_what_the_text_says() -> None:

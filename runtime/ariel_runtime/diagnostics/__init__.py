@@ -19,7 +19,7 @@ from typing import Any, Final
 from airflow.sdk import XComArg, dag, get_current_context, task
 
 from ariel_runtime.diagnostics.forecast import FORECAST, Place, forecast_at
-from ariel_runtime.diagnostics.isolation import ISOLATED, isolated, isolated_of
+from ariel_runtime.diagnostics.isolation import isolated, isolated_of
 from ariel_runtime.diagnostics.notification import NOTIFICATION, notification
 from ariel_runtime.diagnostics.parts import PARTS, Look
 from ariel_runtime.diagnostics.report import DAG, REPORT, Finding, State, failure
@@ -58,11 +58,10 @@ def diagnostics_dag(slug: str, *, forecast: Place | None = None) -> None:
     )
     def build() -> None:
         @task(task_id=REPORT, trigger_rule="all_done", multiple_outputs=False, execution_timeout=_REPORT_TIMEOUT)
-        def report(found: dict[str, Any]) -> dict[str, Any]:
-            return _reported(found, asked=forecast is not None)
+        def report(found: dict[str, Any], seen: Any) -> dict[str, Any]:
+            return _reported(found, seen, asked=forecast is not None)
 
-        found = {name: _looking(name, look) for name, look in looks.items()}
-        report({**found, ISOLATED: isolated(_PART_TIMEOUT)})
+        report({name: _looking(name, look) for name, look in looks.items()}, isolated(_PART_TIMEOUT))
 
     build()
 
@@ -94,20 +93,23 @@ def _kept(instance: Any, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         raise
 
 
-def _reported(found: dict[str, Any], *, asked: bool) -> dict[str, Any]:
-    """Returns a report. Raises RefusedError where a part failed, once the report is kept."""
+def _reported(found: dict[str, Any], seen: Any, *, asked: bool) -> dict[str, Any]:
+    """Returns a report; `seen` is what the isolated task returned.
+
+    Raises RefusedError where a part failed, once the report is kept.
+    """
     from airflow.sdk.configuration import conf
 
     from ariel_runtime.diagnostics.gathering import gathered, refuse_failed
 
     instance: Any = get_current_context()["ti"]
-    here = isolated_of(found[ISOLATED], instance.run_id), _found(NOTIFICATION, notification, instance)
+    here = isolated_of(seen, instance.run_id), _found(NOTIFICATION, notification, instance)
     report = gathered(
         dag_id=instance.dag_id,
         run_id=instance.run_id,
         environment=conf.get("api", "instance_name", fallback="") or "an environment without a name",
         when=datetime.now(UTC),
-        found={name: value for name, value in found.items() if name != ISOLATED},
+        found=found,
         more=here if asked else (*here, _NO_PLACE),
     )
     print(report.text)
