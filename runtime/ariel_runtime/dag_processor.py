@@ -3,16 +3,23 @@
 A variable or connection that is looked up while a file is parsed becomes a warning beside each DAG of the file, and a
 part of the file's import error, since a file without a DAG has no place for warnings. `[workers] secrets_backend` must
 be `ariel_runtime.secrets.parsing.WhileParsing`. The database is not asked for either: its role has no grant on them.
+
+So parsing asks Airflow's Execution API for nothing, and this makes that API when a callback asks it for something.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Collection
+from functools import cached_property
 from itertools import islice
 from typing import Final
 
-from airflow.dag_processing import processor
+import attrs
+import httpx
+from airflow.cli.commands import dag_processor_command
+from airflow.dag_processing import manager, processor
+from airflow.dag_processing.manager import DagFileProcessorManager
 from airflow.dag_processing.processor import DagFileParseRequest, DagFileParsingResult
 from airflow.models.dagwarning import DagWarningType
 from airflow.sdk.execution_time import secrets as sources
@@ -26,6 +33,28 @@ _MOST: Final = 10
 _TYPE: Final = DagWarningType.RUNTIME_VARYING_VALUE.value
 """Of the types that Airflow takes back once they are no longer said, the one that fits."""
 _parse_file: Final = processor._parse_file
+
+
+class ApiOnDemand(httpx.BaseTransport):
+    """The way to Airflow's Execution API in this process, which is made for the first request: it takes 28 MiB."""
+
+    @property
+    def transport(self) -> httpx.BaseTransport:
+        return self
+
+    @cached_property
+    def _made(self) -> httpx.BaseTransport:
+        return manager._make_execution_api().transport
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._made.handle_request(request)
+
+
+@attrs.define
+class LeanManager(DagFileProcessorManager):
+    """Airflow's own, but for an API that nobody may ever ask."""
+
+    _api_server: ApiOnDemand = attrs.field(init=False, factory=ApiOnDemand)  # type: ignore[assignment]
 
 
 def parse(msg: DagFileParseRequest, log: FilteringBoundLogger) -> DagFileParsingResult | None:
@@ -55,6 +84,7 @@ def _text(look_ups: Collection[LookUp]) -> str:
 
 def main() -> None:
     processor._parse_file = parse
+    dag_processor_command.DagFileProcessorManager = LeanManager  # type: ignore[misc]  # named there, not a setting
     # A refused question is repeated for seconds, in which the tenant's other files wait.
     sources.DEFAULT_SECRETS_SEARCH_PATH_WORKERS.remove(_DATABASE)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ import pytest
 import structlog
 from airflow import __main__ as airflow_command
 from airflow.callbacks.callback_requests import DagCallbackRequest
+from airflow.cli.commands import dag_processor_command
 from airflow.dag_processing import processor
 from airflow.dag_processing.processor import DagFileProcessorProcess
 from airflow.sdk import configuration
@@ -49,6 +51,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in parsing(Processor()).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(processor, "_parse_file", processor._parse_file)
+    named = "DagFileProcessorManager"
+    monkeypatch.setattr(dag_processor_command, named, getattr(dag_processor_command, named))
     path = "DEFAULT_SECRETS_SEARCH_PATH_WORKERS"
     monkeypatch.setattr(sources, path, list(sources.DEFAULT_SECRETS_SEARCH_PATH_WORKERS))
     monkeypatch.setattr(sys, "argv", ["the module", "--bundle-name", "weather"])
@@ -185,6 +189,37 @@ def test_a_callback_may_look_up_what_it_needs(tmp_path: Path) -> None:
     )
     assert parse(tmp_path, before, callbacks=[request]) is None
     assert (tmp_path / "told").read_text() == "called"
+
+
+def test_airflows_api_is_made_when_a_callback_asks_for_something(tmp_path: Path) -> None:
+    """An idle DAG processor of every tenant would hold it; and what it answers is Airflow's own answer."""
+    database = """
+from airflow.models import Variable
+from airflow.utils import db
+db.initdb()
+Variable.set("city", "Hamburg")
+"""
+    asks = """
+import sys
+from airflow import __main__ as airflow_command
+from ariel_runtime import dag_processor
+def idle():
+    client = command.DagFileProcessorManager(max_runs=1).client
+    print("fastapi" in sys.modules, client.variables.get("city").value)
+airflow_command.main = idle
+from airflow.cli.commands import dag_processor_command as command
+dag_processor.main()
+"""
+    environment = os.environ | {
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
+        "AIRFLOW_HOME": str(tmp_path),
+    }
+    for script in (database, asks):
+        answer = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=environment
+        )
+        assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines()[-1:] == ["False Hamburg"]
 
 
 def test_parsing_loads_nothing_of_azure() -> None:
