@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,23 @@ def test_a_taken_port_is_named() -> None:
         port = first.getsockname()[1]
         with pytest.raises(OSError, match=f"127.0.0.1:{port}"):
             listen("127.0.0.1", port)
+
+
+def test_no_answer_waits_for_the_acknowledgement_of_its_first_part() -> None:
+    """A client acknowledges 40 ms late: so long would be each answer on a connection that is kept."""
+
+    async def accepted() -> int:
+        connection: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            own: socket.socket = writer.get_extra_info("socket")
+            connection.set_result(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with listen("127.0.0.1", 0) as listener:
+            async with await asyncio.start_server(note, sock=listener):
+                _, writer = await asyncio.open_connection(*listener.getsockname())
+                writer.close()
+                return await connection
+
+    assert asyncio.run(accepted())
