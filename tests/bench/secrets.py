@@ -9,7 +9,7 @@ from tests.bench.result import Goal, Result, median
 from tests.bench.side import STACK
 from tests.cluster.running_platform import RunningPlatform
 
-RUNS: Final = 6
+RUNS: Final = 12
 """Of which the first does not count."""
 LOOKUPS: Final = 20
 NAME: Final = "bench"

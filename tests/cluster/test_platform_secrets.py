@@ -177,6 +177,7 @@ def test_a_team_sets_its_first_secrets_and_its_next_task_uses_them(platform: Run
     log = log_with(platform, "weather.secrets", run, "uses", "the token is ***")
     assert "the password is ***" in log
     assert log.count("Asked the vault") == 3
+    assert "Request URL" not in log
     given = [path for _, path, status in asked_of_vaults(platform, since) if status == 200]
     assert len(given) == 3, "a secret was read more than once"
 

@@ -166,7 +166,7 @@ class TenantSecretsBackend(BaseSecretsBackend):
     def _vault(self) -> TenantKeyVault:
         from ariel_runtime.secrets.key_vault import TenantKeyVault
 
-        return TenantKeyVault(vault_url=self._vault_url)
+        return TenantKeyVault(self._vault_url)
 
 
 def _count(kind: Kind, answer: str) -> None:

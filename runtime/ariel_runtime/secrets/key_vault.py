@@ -1,4 +1,4 @@
-"""The tenant's Key Vault: Airflow's provider with other names, an end to its patience, and no silent failure.
+"""The tenant's Key Vault by Azure's own client, with an end to its patience, and no silent failure.
 
 Airflow goes on to its next source where a backend fails. Here only "there is no such secret" lets it: a vault that is
 throttled, down or closed to this identity says so, or another source's value would be taken for the secret.
@@ -6,10 +6,10 @@ throttled, down or closed to this identity says so, or another source's value wo
 
 from __future__ import annotations
 
-from functools import cache, cached_property
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
-from airflow.providers.microsoft.azure.secrets.key_vault import AzureKeyVaultBackend
 from airflow.sdk import timezone
 from airflow.sdk.exceptions import AirflowSecretsBackendAccessDenied
 from azure.core.exceptions import AzureError, ResourceNotFoundError
@@ -40,9 +40,10 @@ def vault_client(url: str) -> SecretClient:
 @cache
 def _credential() -> DefaultAzureCredential:
     # azure-identity makes its policies itself: it passes over a `retry_policy`. Its managed identity, which would be
-    # the node's, takes no class of policy.
+    # the node's, takes no class of policy; variables of the team's own code would make it somebody else.
     options = {"retry_policy_class": _Retry, **_retries(), **_patience()}
-    return DefaultAzureCredential(exclude_managed_identity_credential=True, **options)
+    others = {"exclude_managed_identity_credential": True, "exclude_environment_credential": True}
+    return DefaultAzureCredential(**others, **options)
 
 
 def _retries() -> dict[str, Any]:
@@ -59,12 +60,18 @@ class SecretUnavailableError(AirflowSecretsBackendAccessDenied):
     """A secret may be there and is not given: Airflow asks no other source. The text is for the author."""
 
 
-class TenantKeyVault(AzureKeyVaultBackend):
-    """Reads secrets by their names in the vault, which `names` makes."""
+@dataclass(frozen=True)
+class TenantKeyVault:
+    """Reads secrets by their names in the vault, which `names` makes.
 
-    @cached_property
+    Not a subclass of the provider's backend: that imports msrest and OAuth too, a sixth of a task's first look-up.
+    """
+
+    url: str
+
+    @property
     def client(self) -> SecretClient:
-        return vault_client(self.vault_url)
+        return vault_client(self.url)
 
     def read(self, name: str) -> str | None:
         """The secret's value; None where there is none. Raises SecretUnavailableError."""
@@ -88,4 +95,4 @@ class TenantKeyVault(AzureKeyVaultBackend):
             raise self._unavailable(name, f"is not valid before {begins.isoformat()}", "wait, or set it anew")
 
     def _unavailable(self, name: str, rule: str, action: str) -> SecretUnavailableError:
-        return SecretUnavailableError(str(Problem(path=self.vault_url, value=name, rule=rule, action=action)))
+        return SecretUnavailableError(str(Problem(path=self.url, value=name, rule=rule, action=action)))

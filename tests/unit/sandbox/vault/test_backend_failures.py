@@ -195,6 +195,15 @@ def test_where_no_token_is_to_be_had_entra_is_asked_four_times_and_no_other_valu
     assert asked.paths("weather") == []
 
 
+def test_what_the_teams_code_sets_for_its_own_use_of_azure_does_not_change_who_asks(
+    vaults: RunningVaults, both_set: None, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code that speaks to a partner's directory by a secret sets this one for azure-identity."""
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "of a partner's directory")
+    task("weather")
+    assert Variable.get("city") == "of the vault"
+
+
 def test_a_pod_without_an_identity_is_told_so_and_asks_for_no_other(
     vaults: RunningVaults, both_set: None, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
