@@ -22,7 +22,7 @@ processor's time; so the scheduler may place more than the machine has. Memory i
 """
 
 _MANAGER: Final = "ariel-sandbox"
-_CPU_FIELDS: Final = ("capacity", "allocatable")
+_FIELDS: Final = ("capacity", "allocatable")
 _RBAC: Final = "rbac.authorization.k8s.io"
 
 
@@ -41,7 +41,7 @@ def apply(client: httpx.Client, server: str, network: SandboxNetwork, dns_port: 
 def _objects(network: SandboxNetwork, dns_port: int) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from _rights()
     yield from _dns_service(network, dns_port)
-    yield from _overcommitment(max(NODE_CPUS, os.cpu_count() or 1))
+    yield from overcommitment("ariel-node-cpus", "cpu", str(max(NODE_CPUS, os.cpu_count() or 1)))
 
 
 def _rights() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -93,10 +93,13 @@ def _dns_service(network: SandboxNetwork, dns_port: int) -> Iterator[tuple[str, 
     )
 
 
-def _overcommitment(cpus: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A rule on what kubelet writes of its node; kubelet itself reads it back, so both agree."""
-    group, name = "admissionregistration.k8s.io", "ariel-node-cpus"
-    patches = [f'JSONPatch{{op: "add", path: "/status/{field}/cpu", value: "{cpus}"}}' for field in _CPU_FIELDS]
+def overcommitment(name: str, resource: str, quantity: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A rule on what kubelet writes of its node, whatever the machine has; kubelet reads it back, so both agree.
+
+    The path of each object's kind, and the object.
+    """
+    group = "admissionregistration.k8s.io"
+    patches = [f'JSONPatch{{op: "add", path: "/status/{field}/{resource}", value: "{quantity}"}}' for field in _FIELDS]
     resources = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["nodes", "nodes/status"]}
     yield (
         f"/apis/{group}/v1/mutatingadmissionpolicies",
@@ -107,9 +110,7 @@ def _overcommitment(cpus: int) -> Iterator[tuple[str, dict[str, Any]]]:
             {},
             spec={
                 "matchConstraints": {"resourceRules": [{**resources, "operations": ["CREATE", "UPDATE"]}]},
-                "matchConditions": [
-                    {"name": field, "expression": f"has(object.status.{field})"} for field in _CPU_FIELDS
-                ],
+                "matchConditions": [{"name": field, "expression": f"has(object.status.{field})"} for field in _FIELDS],
                 "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": f"[{', '.join(patches)}]"}}],
                 "reinvocationPolicy": "Never",
                 "failurePolicy": "Fail",

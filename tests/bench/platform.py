@@ -15,6 +15,7 @@ from tests.bench import database, delivery, footprint, parsing, runs, secrets
 from tests.bench.machine import machine
 from tests.bench.project import Project
 from tests.bench.result import Result, table
+from tests.bench.room import make_room
 from tests.bench.side import STACK
 from tests.cluster.running_platform import RunningPlatform
 from tests.workbench import Workbench
@@ -55,6 +56,8 @@ def running(project: Path | None, tenants: int) -> Iterator[RunningPlatform]:
         workbench = Workbench(Path(folder))
         try:
             with out.status(f"ariel up, {tenants} tenants"):
+                workbench.session(STACK).prepare(cluster=True)
+                make_room(workbench)
                 workbench.ariel("up", "--stack", STACK, check=True)
             yield RunningPlatform(workbench)
         finally:

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import httpx
+from ruamel.yaml import YAML
 
 from cli.workspace import stack_file
 from sandbox.lifecycle import NODE_VARIABLE, Sandbox
@@ -22,8 +24,14 @@ from stacks import edit
 from tests.bench.side import STACK
 
 SHIPPED_TENANTS = 2
-ROOM = "  ariel:database:\n    sku: Standard_B4ms\n  ariel:pgbouncer:\n    maxClientConn: 1000\n"
-"""Enough connections for twenty tenants; the same settings for every number of them."""
+ROOM: Final = {"ariel:database": {"sku": "Standard_B4ms"}, "ariel:pgbouncer": {"maxClientConn": 1000}}
+"""Enough connections for thirty tenants; the same settings for every number of them."""
+
+SMALL: Final = {
+    "processor": {"resources": {"cpu": "100m", "memory": "1Gi"}},
+    "triggerer": {"resources": {"cpu": "50m", "memory": "512Mi"}},
+}
+"""What each further tenant asks for: no more of the sandbox's processors than the shipped ones."""
 
 UNTHROTTLED = {"write_burst": 1e6, "writes_per_second": 1e6, "delete_burst": 1e6, "deletes_per_second": 1e6}
 """Azure takes 200 writes, then 10 per second. That wait is the same for both sides and would hide what is measured."""
@@ -45,14 +53,17 @@ class Project:
         self.root = root
         shutil.copy(REPOSITORY / "Pulumi.yaml", root)
         file = stack_file(root, STACK)
-        text = stack_file(REPOSITORY, STACK).read_text()
-        file.write_text(text.replace("  ariel:tenants:\n", f"{ROOM}  ariel:tenants:\n"))
+        yaml = YAML()
+        document = yaml.load(stack_file(REPOSITORY, STACK))
+        for key, settings in ROOM.items():
+            document["config"].setdefault(key, {}).update(settings)
+        yaml.dump(document, file)
         for number in range(SHIPPED_TENANTS, tenants):
             group = f"44444444-4444-4444-8444-4444444445{number:02}"
             block = edit.skeleton(
                 owner=f"lead{number}@contoso.com", group_id=group, url=f"https://git.contoso.com/team{number}/dags.git"
             )
-            edit.add_tenant(file, f"team{number}", block)
+            edit.add_tenant(file, f"team{number}", {**block, **SMALL})
 
     @contextmanager
     def sandbox(self) -> Iterator[None]:

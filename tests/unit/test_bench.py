@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 import os
 import time
+from pathlib import Path
 
 import pytest
 
+from cli.workspace import stack_file
+from stacks import edit
 from tests.bench import database, footprint, parsing, processes, runs
+from tests.bench.project import Project
 from tests.bench.result import Goal, Result, median, percentile, table
+from tests.bench.side import STACK
 
 POD = "3b0c7f6e-4b8e-4f55-9a8c-0d7f3a1e2b4c"
 PGBENCH = """\
@@ -109,3 +114,8 @@ def test_watches_of_all_resources_count_and_other_long_requests_do_not() -> None
 def test_a_count_is_shown_as_well_as_a_measure() -> None:
     shown = table([Result("processes", 12), Result("queued", 1.234, "s"), Result("never", percentile([], 50), "s")])
     assert list(shown.columns[1].cells) == ["12", "1.23", "nan"]
+
+
+def test_a_bench_of_thirty_tenants_has_a_stack_file_that_is_taken(tmp_path: Path) -> None:
+    Project(tmp_path, 30)
+    assert len(edit.list_tenants(stack_file(tmp_path, STACK))) == 30
