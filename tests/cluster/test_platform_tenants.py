@@ -18,6 +18,7 @@ import pytest
 from stacks.naming import processor_role, triggerer_role
 from tests.cluster.running_platform import STACK, RunningPlatform
 from tests.cluster.webhook_calls import WebhookCaller
+from tests.git_variables import git_as
 from tests.http_receiver import receiver
 
 SLUG: Final = "harbour"
@@ -26,7 +27,6 @@ EXAMPLE: Final = f"{SLUG}.example"
 UNIT: Final = "{{ var.value.temperature_unit }}"
 GUIDE: Final = Path(__file__).parents[2] / "docs" / "authors" / "first-dag.md"
 """Tells the way that the newcomer goes, with the message that a failure brings."""
-PERSON: Final = ("NAME", "EMAIL")
 ALERTS: Final = """\
       alerts:
         channel: slack
@@ -123,8 +123,7 @@ class Newcomer:
         return done.stdout
 
     def git(self, *arguments: str) -> str:
-        identity = {f"GIT_{who}_{what}": "newcomer@example.org" for who in ("AUTHOR", "COMMITTER") for what in PERSON}
-        environment = {**os.environ, **identity, "GIT_CONFIG_GLOBAL": os.devnull}
+        environment = {**os.environ, **git_as("newcomer@example.org")}
         command = ["git", *arguments]
         done = subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, check=True)
         return done.stdout.strip()

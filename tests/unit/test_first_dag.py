@@ -16,6 +16,7 @@ from typing import Final
 
 import pytest
 
+from tests.git_variables import git_as
 from tests.unit.test_readme import ROOT, commands
 
 PAGE: Final = ROOT / "docs" / "authors" / "first-dag.md"
@@ -32,9 +33,6 @@ ELSEWHERE: Final = {
 AIRFLOWS_LOG: Final = re.compile(r"\d{4}-\d\d-\d\dT\S+ \[")
 OF_THIS_PYTHON: Final = ("--python", sys.executable)
 """Where the page's check takes the image's, which not every machine has."""
-IDENTITY: Final = {
-    f"GIT_{who}_{what}": "author@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
-}
 UNTIDY: Final = "SIZES = {  'small':1 }\n"
 
 
@@ -66,8 +64,7 @@ def typed(folder: Path, *command: str) -> Ended:
     """As an author types it: the platform's tools come first on PATH, and nothing is fetched."""
     environment = {
         **{name: value for name, value in os.environ.items() if name != "GITHUB_ACTIONS"},
-        **IDENTITY,
-        "GIT_CONFIG_GLOBAL": os.devnull,
+        **git_as("author@example.org"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PRE_COMMIT_HOME": str(folder / ".ariel" / "pre-commit"),
         "UV_OFFLINE": "1",

@@ -14,9 +14,9 @@ from typer.testing import CliRunner, Result
 from cli import promotion
 from cli.app import app
 from cli.promotion import RevisionError
+from tests.git_variables import git_as
 
 URL = "https://git.example.org/weather/dags.git"
-NAMES = {f"GIT_{who}_{what}": "ada@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
 class Environments:
@@ -71,7 +71,7 @@ class Environments:
 
 @pytest.fixture
 def environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environments:
-    for name, value in {**NAMES, "GIT_CONFIG_GLOBAL": "/dev/null"}.items():
+    for name, value in git_as("ada@example.org").items():
         monkeypatch.setenv(name, value)
     made = Environments(tmp_path)
     monkeypatch.setattr(promotion, "open_session", made.session)

@@ -16,17 +16,13 @@ import uvicorn
 
 from sandbox import git_server
 from stacks.errors import MachineError
+from tests.git_variables import git_as
 
 REPOSITORY = "weather/dags.git"
 
 
 def git(*arguments: str, folder: Path | None = None) -> str:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "GIT_CONFIG_GLOBAL": "/dev/null",
-        "GIT_TERMINAL_PROMPT": "0",
-        **{f"GIT_{who}_{what}": "t@t" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
-    }
+    environment = {"PATH": os.environ["PATH"], **git_as("author@example.org")}
     done = subprocess.run(["git", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
