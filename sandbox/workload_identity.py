@@ -10,9 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-import kubernetes
 import yaml
-from kubernetes.dynamic import DynamicClient
 
 _MANIFEST: Final = Path(__file__).with_suffix(".yaml")
 _MANAGER: Final = "ariel-workload-identity"
@@ -20,6 +18,10 @@ _MANAGER: Final = "ariel-workload-identity"
 
 def apply(kubeconfig: Path, tenant_id: str) -> None:
     """Make the policies as they should be, or leave them so; `tenant_id` is what pods get as AZURE_TENANT_ID."""
+    # Here: every start of the command would bear a third more.
+    import kubernetes
+    from kubernetes.dynamic import DynamicClient
+
     with kubernetes.config.new_client_from_config(str(kubeconfig)) as api:
         client = DynamicClient(api)
         for manifest in yaml.safe_load_all(_MANIFEST.read_text()):

@@ -7,9 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-import kubernetes
-from kubernetes.client import ApiException
-from kubernetes.config import ConfigException
 from urllib3.exceptions import HTTPError
 
 from stacks.errors import MachineError, Problem
@@ -52,6 +49,10 @@ class ExistingCluster:
 
     @cached_property
     def _client(self) -> Any:
+        # Here: every start of the command would bear a third more.
+        import kubernetes
+        from kubernetes.config import ConfigException
+
         settings = kubernetes.client.Configuration()
         # Each of the client's own three tries is logged as a warning and waits for its own time to end.
         settings.retries = False
@@ -63,8 +64,11 @@ class ExistingCluster:
             raise MachineError([self._problem(f"not usable: {error}")]) from error
 
     def _get(self, path: str) -> Mapping[str, Any]:
+        client = self._client
+        from kubernetes.client import ApiException
+
         try:
-            answer: Mapping[str, Any] = self._client.call_api(
+            answer: Mapping[str, Any] = client.call_api(
                 path,
                 "GET",
                 auth_settings=["BearerToken"],
