@@ -250,7 +250,7 @@ def test_a_restart_of_either_process_loses_nothing(azure: RunningAzure, cloud: C
     weather.upload_blob("lasting.log", b"lasting", overwrite=True)
     azure.stop()
     azure.start()
-    assert weather.download_blob("lasting.log").readall() == b"lasting"
+    assert _eventually(lambda: weather.download_blob("lasting.log").readall()) == b"lasting"
     Azurite(azure.root).stop()
     assert _eventually(lambda: weather.download_blob("lasting.log").readall()) == b"lasting"
 
