@@ -93,8 +93,6 @@ def logging_config() -> dict[str, str]:
         "delete_local_logs": "True",
         "json_logs": "True",
         "colored_console_log": "False",
-        # Of every request of Azure's libraries they would hold two long lines.
-        "namespace_levels": "azure.core.pipeline.policies.http_logging_policy=warning",
     }
 
 

@@ -1,12 +1,16 @@
-"""The worker's start: Airflow's own, without looks through what it has just imported."""
+"""The worker's start: no looks through what it has just imported, no lines that tell nobody anything."""
 
 from __future__ import annotations
 
 import gc
+import logging
 
 import pytest
 from airflow.sdk.execution_time import execute_workload
 from ariel_runtime import task
+from azure.core.pipeline.policies import HttpLoggingPolicy
+
+REQUESTS = HttpLoggingPolicy().logger.name
 
 
 def test_the_collector_rests_while_a_task_imports_and_works_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,3 +20,15 @@ def test_the_collector_rests_while_a_task_imports_and_works_while_it_runs(monkey
     monkeypatch.setattr(execute_workload, "main", lambda: seen.append(("running", gc.isenabled())))
     task.main()
     assert seen == [("imported", False), ("running", True)]
+
+
+def test_each_request_of_azures_libraries_is_no_line_of_a_log_and_a_warning_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    monkeypatch.setattr(execute_workload, "main", lambda: None)
+    monkeypatch.setattr(logging.getLogger(REQUESTS), "level", logging.NOTSET)
+    task.main()
+    assert not logging.getLogger(REQUESTS).isEnabledFor(logging.INFO)
+    assert logging.getLogger(REQUESTS).isEnabledFor(logging.WARNING)
+    assert logging.getLogger("azure.identity").level == logging.NOTSET
