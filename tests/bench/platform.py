@@ -58,7 +58,9 @@ def running(project: Path | None, tenants: int) -> Iterator[RunningPlatform]:
             with out.status(f"ariel up, {tenants} tenants"):
                 workbench.session(STACK).prepare(cluster=True)
                 make_room(workbench)
-                workbench.ariel("up", "--stack", STACK, check=True)
+                made = workbench.ariel("up", "--stack", STACK)
+            if made.returncode:
+                raise RuntimeError(f"the platform did not come up:\n{made.stdout}\n{made.stderr}")
             yield RunningPlatform(workbench)
         finally:
             workbench.remove()
