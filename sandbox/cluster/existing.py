@@ -64,11 +64,10 @@ class ExistingCluster:
             raise MachineError([self._problem(f"not usable: {error}")]) from error
 
     def _get(self, path: str) -> Mapping[str, Any]:
-        client = self._client
         from kubernetes.client import ApiException
 
         try:
-            answer: Mapping[str, Any] = client.call_api(
+            answer: Mapping[str, Any] = self._client.call_api(
                 path,
                 "GET",
                 auth_settings=["BearerToken"],
