@@ -31,6 +31,7 @@ def test_every_page_is_in_the_site_and_every_link_leads_somewhere(tmp_path: Path
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_what_an_example_imports_and_takes_of_that_is_there(name: str, tmp_path: Path) -> None:
     """Otherwise an author who copies it begins with an error."""
+    compile(EXAMPLES[name], name, "exec")
     nodes = list(ast.walk(ast.parse(EXAMPLES[name])))
     imports = [ast.unparse(node) for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
     (tmp_path / "imports.py").write_text("\n".join(imports), encoding="utf-8")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from cli.base_revision import export, merge_base
+from tests.git_variables import git_as
 
 
 @pytest.fixture
@@ -18,13 +20,14 @@ def checkout(tmp_path: Path) -> Path:
     (origin / "team").mkdir()
     (origin / "team" / "dag.py").write_text("")
     _git(origin, "add", "--all")
-    _git(origin, "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--quiet", "--message", "Begin")
+    _git(origin, "commit", "--quiet", "--message", "Begin")
     _git(tmp_path, "clone", "--quiet", str(origin), str(clone))
     return clone
 
 
 def _git(folder: Path, *arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=folder, check=True)
+    environment = {**os.environ, **git_as("a@example.org")}
+    subprocess.run(["git", *arguments], cwd=folder, env=environment, check=True)
 
 
 def test_a_folder_of_the_commit_is_compared_with_its_files_there(checkout: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from io import StringIO
@@ -18,6 +19,7 @@ from cli import checks, child_images, child_lock, console, dags, image_python, i
 from cli.app import app
 from stacks.errors import MachineError, Problem, UsageError
 from stacks.versions import AIRFLOW
+from tests.git_variables import git_as
 
 LISTING = {
     "secrets": [
@@ -107,12 +109,9 @@ def check(repository: Path, more: str, *options: str, tenant: str = "weather") -
 
 
 def commit(repository: Path) -> str:
-    for command in (
-        ["init", "--quiet"],
-        ["add", "--all"],
-        ["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--quiet", "--message=x"],
-    ):
-        subprocess.run(["git", *command], cwd=repository, check=True)
+    environment = {**os.environ, **git_as("a@example.org")}
+    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message=x"]):
+        subprocess.run(["git", *command], cwd=repository, env=environment, check=True)
     found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=repository, check=True, capture_output=True, text=True)
     return found.stdout.strip()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ariel_runtime.git_mirror import Daemon
 
-_AUTHOR = ("-c", "user.name=Author", "-c", "user.email=author@example.org")
+from tests.git_variables import git_as
 
 
 def free_port() -> int:
@@ -22,10 +22,9 @@ def free_port() -> int:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    command = ["git", *_AUTHOR, *arguments]
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0"}
+    environment = {**os.environ, **git_as("author@example.org")}
     return subprocess.run(
-        command, cwd=folder, check=True, capture_output=True, text=True, env=environment, timeout=20
+        ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True, env=environment, timeout=20
     ).stdout.strip()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+from collections.abc import Iterator
 
 import pytest
 from airflow.sdk.execution_time import execute_workload
@@ -11,6 +12,15 @@ from ariel_runtime import task
 from azure.core.pipeline.policies import HttpLoggingPolicy
 
 REQUESTS = HttpLoggingPolicy().logger.name
+
+
+@pytest.fixture(autouse=True)
+def levels() -> Iterator[None]:
+    """This process goes on with the levels that it had."""
+    logger = logging.getLogger(REQUESTS)
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 def test_the_collector_rests_while_a_task_imports_and_works_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +37,6 @@ def test_each_request_of_azures_libraries_is_no_line_of_a_log_and_a_warning_is_o
 ) -> None:
     monkeypatch.setattr(gc, "freeze", lambda: None)
     monkeypatch.setattr(execute_workload, "main", lambda: None)
-    monkeypatch.setattr(logging.getLogger(REQUESTS), "level", logging.NOTSET)
     task.main()
     assert not logging.getLogger(REQUESTS).isEnabledFor(logging.INFO)
     assert logging.getLogger(REQUESTS).isEnabledFor(logging.WARNING)
