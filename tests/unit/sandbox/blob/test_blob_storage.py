@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tests.engine.arm.cloud import Cloud
 from tests.engine.arm.examples import assignment, grant
 from tests.unit.sandbox.blob.conftest import PRIVATE, open_endpoint
 from tests.unit.sandbox.blob.places import HOST, container
-from tests.unit.sandbox.entra.running_azure import RunningAzure
+from tests.unit.sandbox.entra.running_azure import ANSWER_SECONDS, RunningAzure
 
 Storage = Callable[[str], BlobServiceClient]
 LOG = "runs/dag_id=weather.load/run_id=scheduled__2026-11-21T00:00:00+00:00/task_id=load/attempt=1.log"
@@ -256,13 +257,15 @@ def test_a_restart_of_either_process_loses_nothing(azure: RunningAzure, cloud: C
 
 
 def _eventually(read: Callable[[], bytes]) -> bytes:
-    for _ in range(100):
+    """The answer once the storage is there again: until then it is busy, and says so at once."""
+    give_up = time.monotonic() + ANSWER_SECONDS
+    while True:
         try:
             return read()
         except HttpResponseError as error:
-            if error.error_code != "ServerBusy":
+            if error.error_code != "ServerBusy" or time.monotonic() > give_up:
                 raise
-    return read()
+        time.sleep(0.05)
 
 
 def _token(azure: RunningAzure, client: str, subject: str, audience: str) -> str:
