@@ -22,7 +22,7 @@ def run_helm(values: dict[str, Any], chart: Path, namespace: str = "airflow") ->
         json.dump(values, file)
         file.flush()
         command = [
-            str(toolchain.path("helm")),
+            str(toolchain.ensure(["helm"])["helm"]),
             "template",
             RELEASE,
             str(chart),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -45,7 +46,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         folder = home / "environments" / name / "bin"
         folder.mkdir(parents=True)
         # A link to the program would hide from Python where its library lies.
-        (folder / "python").write_text(f'#!/bin/sh\nexec {other_python()} "$@"\n')
+        (folder / "python").write_text(f'#!/bin/sh\nexec {shlex.quote(str(other_python()))} "$@"\n')
         (folder / "python").chmod(0o755)
     warehouse = {"conn_type": "generic", "host": "db.example", "login": "reader", "password": PASSWORD}
     return run_dags(
