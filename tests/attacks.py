@@ -38,6 +38,8 @@ import urllib.request
 
 import psycopg2
 from airflow.sdk import Connection, Variable
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import GetDagRun, GetDRCount, GetXCom, TriggerDagRun
 from ariel_runtime import secrets
 from azure.identity import DefaultAzureCredential, WorkloadIdentityCredential
 from azure.keyvault.secrets import SecretClient
@@ -97,6 +99,11 @@ def reached(host, port):
 def read(path):
     with open(path) as file:
         return file.read()
+
+
+def airflow(request):
+    """What the API server answers to the task, by the way that operators and sensors ask."""
+    return task_runner.SUPERVISOR_COMMS.send(request)
 '''
 
 _BACKEND: Final = "the tenant's secrets backend: names are those of its own vault"
@@ -104,6 +111,8 @@ _ENTRA: Final = "Entra: the identity's federated credential names one service ac
 _VAULT: Final = "Key Vault: roles on the own vault only"
 _BLOB: Final = "blob storage: a role on the own container only"
 _KUBERNETES: Final = "Kubernetes: the pod has no token for its API, and its account no right"
+_DAGS: Final = "the API server: a task names DAGs of its own team"
+_DAG_OF_OWN: Final = "a DAG of the task's own team"
 _ABSENT: Final = "VARIABLE_NOT_FOUND"
 
 CONTROLS: Final[Mapping[str, str]] = {
@@ -111,6 +120,7 @@ CONTROLS: Final[Mapping[str, str]] = {
     "own vault": 'vault(known["own_vault"]).get_secret("airflow-variables-closed").value',
     "own log container": 'len(blobs(known, known["own_container"])) > 0',
     "own identity": 'len(token_of(os.environ["AZURE_CLIENT_ID"])) > 100',
+    "own runs": f'airflow(GetDRCount(dag_id="{ATTACKER}.attacks")).count > 0',
     "own way out": 'reached("airflow-api-server.airflow.svc", 8080)',
 }
 """What the same code may do with the attacker's own: without it the refusals would say little."""
@@ -139,6 +149,33 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         held=_BACKEND,
         code='secrets.get("closed-token")',
         says="a secret in the tenant's vault",
+    ),
+    "start": Attack(
+        what="start a run of the other team's DAG, with a configuration of its choice",
+        held=_DAGS,
+        code=f'airflow(TriggerDagRun(dag_id="{VICTIM}.diagnostics", run_id="attack", conf={{"city": "x"}}))',
+        says=_DAG_OF_OWN,
+    ),
+    "run": Attack(
+        what="read a run of the other team's DAG, with its configuration",
+        held=_DAGS,
+        code=f'airflow(GetDagRun(dag_id="{VICTIM}.diagnostics", run_id=known["run"]))',
+        says=_DAG_OF_OWN,
+    ),
+    "runs": Attack(
+        what="count the runs of the other team's DAG",
+        held=_DAGS,
+        code=f'airflow(GetDRCount(dag_id="{VICTIM}.diagnostics"))',
+        says=_DAG_OF_OWN,
+    ),
+    "xcom": Attack(
+        what="read what a task of the other team returned",
+        held="Airflow: an XCom belongs to its team",
+        code=(
+            f'airflow(GetXCom(dag_id="{VICTIM}.diagnostics", run_id=known["run"], task_id="report", '
+            'key="report")).value'
+        ),
+        says="Task does not have access to this XCom",
     ),
     "vault": Attack(
         what="read the other team's vault by Azure's SDK",

@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG
     from airflow.sdk.types import Operator
 
+NAME_OWN_DAGS: Final = (
+    "name a DAG of the own team, or let the other team's DAG wait for an asset of this one, "
+    "`Asset(..., access_control=AssetAccessControl(producer_teams=[...]))`"
+)
+"""What an author does instead of naming another team's DAG."""
+
 _DEFAULT_POOL: Final = "default_pool"
+_NAMES_OF_DAGS: Final = ("trigger_dag_id", "external_dag_id")
+"""Fields of Airflow's own operators and sensors that name a DAG to start or to wait for."""
 
 
 def id_has_prefix(slug: str, dag: DAG) -> Problem | None:
@@ -61,12 +69,26 @@ def pool_is_own(slug: str, task: Operator) -> Problem | None:
     )
 
 
+def named_dags_are_own(slug: str, task: Operator) -> Problem | None:
+    """The API server refuses another team's, when the task runs (`own_dags`); what is no template is known before."""
+    for field in _NAMES_OF_DAGS:
+        named = getattr(task, field, None)
+        if isinstance(named, str) and "{{" not in named and not named.startswith(f"{slug}."):
+            return Problem(
+                path=f"tasks.{task.task_id}.{field}",
+                value=named,
+                rule=f"begins with '{slug}.', as the DAGs of the task's own team do",
+                action=NAME_OWN_DAGS,
+            )
+    return None
+
+
 def alerts_are_understood(slug: str, dag: DAG) -> Problem | None:
     return misunderstood(dag.tags)
 
 
 DAG_RULES: Final[tuple[Callable[[str, DAG], Problem | None], ...]] = (id_has_prefix, alerts_are_understood)
-TASK_RULES: Final[tuple[Callable[[str, Operator], Problem | None], ...]] = (pool_is_own,)
+TASK_RULES: Final[tuple[Callable[[str, Operator], Problem | None], ...]] = (pool_is_own, named_dags_are_own)
 
 
 @hookimpl

@@ -162,11 +162,15 @@ class RunningPlatform:
         answer = self.airflow.call("GET", "/api/v2/importErrors", query={"limit": 1000})
         return {f"{each['bundle_name']}/{each['filename']}": each["stack_trace"] for each in answer["import_errors"]}
 
-    def start_run(self, dag_id: str, conf: Mapping[str, Any] | None = None, *, logical_date: str | None = None) -> str:
-        """Unpause the DAG and start a run once it is parsed; returns the run's id."""
+    def unpause(self, dag_id: str) -> None:
+        """Let the DAG run, once it is parsed."""
         # A DAG whose file was removed stays known, as a stale one.
         self.until(lambda: self.dag(dag_id).get("is_stale") is False, f"{dag_id} is parsed")
         self.airflow.call("PATCH", f"/api/v2/dags/{dag_id}", body={"is_paused": False})
+
+    def start_run(self, dag_id: str, conf: Mapping[str, Any] | None = None, *, logical_date: str | None = None) -> str:
+        """Unpause the DAG and start a run; returns the run's id."""
+        self.unpause(dag_id)
         body = {"logical_date": logical_date, "conf": dict(conf or {})}
         return str(self.airflow.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body=body)["dag_run_id"])
 

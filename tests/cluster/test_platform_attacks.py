@@ -58,7 +58,10 @@ def known(platform: RunningPlatform) -> dict[str, Any]:
     def vault(team: str) -> str:
         return str(platform.airflow.call("GET", f"/ariel/secrets/{team}")["vault"])
 
+    (run,) = platform.airflow.call("GET", f"/api/v2/dags/{VICTIM}.diagnostics/dagRuns?limit=1")["dag_runs"]
+
     return {
+        "run": run["dag_run_id"],
         "vault": vault(VICTIM),
         "own_vault": vault(ATTACKER),
         "client": client(f"tasks-{VICTIM}", "task"),

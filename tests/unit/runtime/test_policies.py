@@ -109,6 +109,38 @@ def test_a_misspelt_wish_for_messages_is_an_import_error(tmp_path: Path) -> None
         assert refused == ("tags: 'alert:critcal'" in str(bag.import_errors))
 
 
+CHAIN = """
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.providers.standard.sensors.external_task import ExternalTaskSensor
+from airflow.sdk import DAG
+
+with DAG("weather.report"):
+    TriggerDagRunOperator(task_id="start", trigger_dag_id="{started}")
+    ExternalTaskSensor(task_id="wait", external_dag_id="{awaited}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("started", "awaited", "text"),
+    [
+        ("weather.forecast", "{{ params.dag }}", None),
+        ("mobility.trips", "weather.forecast", "tasks.start.trigger_dag_id: 'mobility.trips'"),
+        ("weather.forecast", "mobility.trips", "tasks.wait.external_dag_id: 'mobility.trips'"),
+    ],
+)
+def test_a_task_that_names_another_teams_dag_is_an_import_error(
+    tmp_path: Path, started: str, awaited: str, text: str | None
+) -> None:
+    (tmp_path / "report.py").write_text(CHAIN.format(started=started, awaited=awaited))
+    bag = DagBag(tmp_path, bundle_name="weather", bundle_path=tmp_path)
+    if text is None:
+        assert not bag.import_errors
+    else:
+        message = import_error(bag)
+        assert text in message
+        assert "AssetAccessControl(producer_teams=[...])" in message
+
+
 def test_a_mapped_task_is_judged_too(tmp_path: Path) -> None:
     text = DAG.format(dag_id="weather.report", arguments="").replace(
         'partial(task_id="many", ', 'partial(task_id="many", executor_config={"pod_override": 1}, '
