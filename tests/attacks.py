@@ -111,8 +111,8 @@ _ENTRA: Final = "Entra: the identity's federated credential names one service ac
 _VAULT: Final = "Key Vault: roles on the own vault only"
 _BLOB: Final = "blob storage: a role on the own container only"
 _KUBERNETES: Final = "Kubernetes: the pod has no token for its API, and its account no right"
-_DAGS: Final = "the API server: a task names DAGs of its own team"
-_DAG_OF_OWN: Final = "a DAG of the task's own team"
+_DAGS: Final = "the API server: a task names DAGs of its own tenant"
+_DAG_OF_OWN: Final = "a DAG of the task's own tenant"
 _ABSENT: Final = "VARIABLE_NOT_FOUND"
 
 CONTROLS: Final[Mapping[str, str]] = {
@@ -170,12 +170,12 @@ ATTACKS: Final[Mapping[str, Attack]] = {
     ),
     "xcom": Attack(
         what="read what a task of the other team returned",
-        held="Airflow: an XCom belongs to its team",
+        held=_DAGS,
         code=(
             f'airflow(GetXCom(dag_id="{VICTIM}.diagnostics", run_id=known["run"], task_id="report", '
             'key="report")).value'
         ),
-        says="Task does not have access to this XCom",
+        says=_DAG_OF_OWN,
     ),
     "vault": Attack(
         what="read the other team's vault by Azure's SDK",

@@ -35,7 +35,8 @@ NAME_OWN_DAGS: Final = (
 
 _DEFAULT_POOL: Final = "default_pool"
 _NAMES_OF_DAGS: Final = ("trigger_dag_id", "external_dag_id")
-"""Fields of Airflow's own operators and sensors that name a DAG to start or to wait for."""
+_STANDARD: Final = "airflow.providers.standard."
+"""Where Airflow's own operators, sensors and markers are that name a DAG by these fields."""
 
 
 def id_has_prefix(slug: str, dag: DAG) -> Problem | None:
@@ -70,10 +71,15 @@ def pool_is_own(slug: str, task: Operator) -> Problem | None:
 
 
 def named_dags_are_own(slug: str, task: Operator) -> Problem | None:
-    """The API server refuses another team's, when the task runs (`own_dags`); what is no template is known before."""
+    """The API server refuses another team's when the task runs (`own_dags`); what is no template is known before."""
+    # Of a mapped task these are the class and the arguments that all its instances share.
+    kind = getattr(task, "operator_class", type(task))
+    given = task.partial_kwargs if hasattr(task, "partial_kwargs") else vars(task)
+    if not any(each.__module__.startswith(_STANDARD) for each in kind.__mro__):
+        return None
     for field in _NAMES_OF_DAGS:
-        named = getattr(task, field, None)
-        if isinstance(named, str) and "{{" not in named and not named.startswith(f"{slug}."):
+        named = given.get(field)
+        if isinstance(named, str) and "{" not in named and not named.startswith(f"{slug}."):
             return Problem(
                 path=f"tasks.{task.task_id}.{field}",
                 value=named,

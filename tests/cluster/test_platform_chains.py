@@ -25,6 +25,9 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Asset, AssetAccessControl
 
 invited = Asset("trips-counted", access_control=AssetAccessControl(producer_teams=["mobility"]))
+with DAG("weather.counted", schedule=None):
+    EmptyOperator(task_id="count", outlets=[Asset("trips-counted")])
+
 for name, asset in (("invited", invited), ("uninvited", Asset("trips-counted"))):
     with DAG(f"weather.{name}", schedule=[asset]):
         EmptyOperator(task_id="follow")
@@ -46,12 +49,12 @@ def started(platform: RunningPlatform) -> Iterator[str]:
         platform.push(team, dict.fromkeys(files))
 
 
-def followed(platform: RunningPlatform, dag_id: str, run: str) -> str | None:
-    """The run of that DAG which an event of the run `of-<run>` has started."""
-    for each in platform.airflow.call("GET", f"/api/v2/dags/{dag_id}/dagRuns")["dag_runs"]:
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{each['dag_run_id']}/upstreamAssetEvents"
-        events = platform.airflow.call("GET", path)["asset_events"]
-        if f"of-{run}" in [event["source_run_id"] for event in events]:
+def followed(platform: RunningPlatform, dag_id: str, source: str) -> str | None:
+    """The run of that DAG which an event of the run `source` has started."""
+    path = f"/api/v2/dags/{dag_id}/dagRuns"
+    for each in platform.airflow.call("GET", path, query={"order_by": "-run_after"})["dag_runs"]:
+        events = platform.airflow.call("GET", f"{path}/{each['dag_run_id']}/upstreamAssetEvents")["asset_events"]
+        if source in [event["source_run_id"] for event in events]:
             return str(each["dag_run_id"])
     return None
 
@@ -64,13 +67,16 @@ def test_a_task_starts_a_dag_of_its_team(platform: RunningPlatform, started: str
 def test_a_task_does_not_start_another_teams_dag_and_its_log_says_why(platform: RunningPlatform, started: str) -> None:
     assert platform.task_instances("mobility.starts", started)["another"]["state"] == "failed"
     log = platform.log_with("mobility.starts", started, "another", "dag_id: 'weather.invited'")
-    assert "a DAG of the task's own team, 'mobility'" in log
+    assert "a DAG of the task's own tenant, 'mobility'" in log
     assert "name a DAG of the own team" in log
 
 
 def test_an_asset_starts_the_dag_of_another_team_that_invites_its_producer(
     platform: RunningPlatform, started: str
 ) -> None:
-    invited = platform.until(lambda: followed(platform, "weather.invited", started), "the asset starts weather.invited")
+    of_mobility = f"of-{started}"
+    invited = platform.until(lambda: followed(platform, "weather.invited", of_mobility), "weather.invited is started")
     assert platform.ended("weather.invited", invited) == "success"
-    assert followed(platform, "weather.uninvited", started) is None
+    own = platform.start_run("weather.counted")
+    platform.until(lambda: followed(platform, "weather.uninvited", own), "the own team's event starts it")
+    assert followed(platform, "weather.uninvited", of_mobility) is None

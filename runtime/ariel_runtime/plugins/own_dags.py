@@ -1,4 +1,4 @@
-"""Sets `ariel_runtime.own_dags` before the API server's applications."""
+"""Brings `ariel_runtime.own_dags` into the API server."""
 
 from __future__ import annotations
 
