@@ -319,6 +319,7 @@ with DAG("{slug}.attacks", schedule=None):
 ELSEWHERE: Final = (
     ("ask for another team's namespace, account or template by a pod override", "tests/cluster/test_task_requests.py"),
     ("ask for the identity of a DAG group that the team has not", "tests/cluster/test_task_requests.py"),
+    ("ask with the token of a try that is over, as one of no team", "tests/unit/runtime/test_own_dags.py"),
     ("take variables or a volume from a Secret, or a token for Kubernetes", "tests/engine/test_admission.py"),
     ("open an alias at PgBouncer with the login of another", "tests/cluster/test_platform_database.py"),
     (

@@ -32,31 +32,35 @@ for name, asset in (("invited", invited), ("uninvited", Asset("trips-counted")))
     with DAG(f"weather.{name}", schedule=[asset]):
         EmptyOperator(task_id="follow")
 """
+WAITING = ("weather.invited", "weather.uninvited")
 FILES = {"mobility": {"dags/chains.py": MOBILITY}, "weather": {"dags/chains.py": WEATHER}}
 
 
 @pytest.fixture(scope="module")
-def started(platform: RunningPlatform) -> Iterator[str]:
-    """The run of mobility's DAG that starts others; it has ended."""
+def before(platform: RunningPlatform) -> Iterator[dict[str, set[str]]]:
+    """DAG that waits -> its runs, all DAGs being there and none started."""
     for team, files in FILES.items():
         platform.push(team, files)
-    for dag_id in ("mobility.counted", "weather.invited", "weather.uninvited"):
+    for dag_id in ("mobility.counted", *WAITING):
         platform.unpause(dag_id)
-    run = platform.start_run("mobility.starts")
-    platform.ended("mobility.starts", run)
-    yield run
+    yield {dag_id: runs(platform, dag_id) for dag_id in WAITING}
     for team, files in FILES.items():
         platform.push(team, dict.fromkeys(files))
 
 
-def followed(platform: RunningPlatform, dag_id: str, source: str) -> str | None:
-    """The run of that DAG which an event of the run `source` has started."""
+@pytest.fixture(scope="module")
+def started(platform: RunningPlatform, before: dict[str, set[str]]) -> str:
+    """The run of mobility's DAG that starts others; it has ended."""
+    run = platform.start_run("mobility.starts")
+    platform.ended("mobility.starts", run)
+    return run
+
+
+def runs(platform: RunningPlatform, dag_id: str) -> set[str]:
     path = f"/api/v2/dags/{dag_id}/dagRuns"
-    for each in platform.airflow.call("GET", path, query={"order_by": "-run_after"})["dag_runs"]:
-        events = platform.airflow.call("GET", f"{path}/{each['dag_run_id']}/upstreamAssetEvents")["asset_events"]
-        if source in [event["source_run_id"] for event in events]:
-            return str(each["dag_run_id"])
-    return None
+    return {
+        each["dag_run_id"] for each in platform.airflow.call("GET", path, query={"order_by": "-run_after"})["dag_runs"]
+    }
 
 
 def test_a_task_starts_a_dag_of_its_team(platform: RunningPlatform, started: str) -> None:
@@ -72,11 +76,14 @@ def test_a_task_does_not_start_another_teams_dag_and_its_log_says_why(platform: 
 
 
 def test_an_asset_starts_the_dag_of_another_team_that_invites_its_producer(
-    platform: RunningPlatform, started: str
+    platform: RunningPlatform, started: str, before: dict[str, set[str]]
 ) -> None:
-    of_mobility = f"of-{started}"
-    invited = platform.until(lambda: followed(platform, "weather.invited", of_mobility), "weather.invited is started")
-    assert platform.ended("weather.invited", invited) == "success"
-    own = platform.start_run("weather.counted")
-    platform.until(lambda: followed(platform, "weather.uninvited", own), "the own team's event starts it")
-    assert followed(platform, "weather.uninvited", of_mobility) is None
+    def since(dag_id: str) -> set[str]:
+        return runs(platform, dag_id) - before[dag_id]
+
+    invited, uninvited = WAITING
+    (run,) = platform.until(lambda: since(invited), f"{invited} is started")
+    assert platform.ended(invited, run) == "success"
+    assert since(uninvited) == set()
+    platform.start_run("weather.counted")
+    platform.until(lambda: since(uninvited), "an event of the own team starts it")

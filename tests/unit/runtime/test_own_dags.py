@@ -12,13 +12,14 @@ from uuid import UUID, uuid4
 import pytest
 from airflow.api_fastapi.app import create_app
 from airflow.api_fastapi.auth.tokens import JWTGenerator
+from airflow.api_fastapi.execution_api.security import JWTBearer, _jwt_bearer
 from airflow.models.dag import DagModel
 from airflow.models.dagbundle import DagBundleModel
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
+from airflow.models.taskinstancehistory import TaskInstanceHistory
 from airflow.models.team import Team
 from ariel_runtime import own_dags
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import insert
@@ -29,6 +30,7 @@ from tests.unit.runtime.metadata_tables import metadata_tables
 OWN, OTHER, LEFT = "mobility.trips", "weather.report", "rail.delays"
 """The last one's tenant is gone: its bundle has no team any more."""
 
+EARLIER = "the first try"
 REFUSAL = (
     "dag_id: 'weather.report'\n"
     "  rule:   a DAG of the task's own tenant, 'mobility'\n"
@@ -51,7 +53,7 @@ def patched() -> Iterator[pytest.MonkeyPatch]:
 
 @pytest.fixture(scope="module")
 def tasks(patched: pytest.MonkeyPatch) -> dict[str, UUID]:
-    """DAG -> its task; each DAG is of a tenant of its own."""
+    """DAG -> its task, each of a tenant of its own; and the own task's earlier try."""
     session_of = metadata_tables(patched)
     found = {dag_id: uuid4() for dag_id in (OWN, OTHER, LEFT)}
     with session_of.begin() as session:
@@ -63,8 +65,11 @@ def tasks(patched: pytest.MonkeyPatch) -> dict[str, UUID]:
             session.add(bundle)
             session.add(DagModel(dag_id=dag_id, bundle_name=tenant, fileloc="x", relative_fileloc="x"))
             session.add(DagRun(dag_id=dag_id, run_id="first", run_type="manual"))
-            row = {"id": task, "task_id": "t", "dag_id": dag_id, "run_id": "first", "pool": "default_pool"}
-            session.execute(insert(TaskInstance).values(row | {"try_number": 0}))
+            row = {"task_id": "t", "dag_id": dag_id, "run_id": "first", "pool": "default_pool", "try_number": 1}
+            session.execute(insert(TaskInstance).values(row | {"id": task}))
+        found[EARLIER] = uuid4()
+        row |= {"dag_id": OWN, "try_number": 0, "task_instance_id": found[EARLIER]}
+        session.execute(insert(TaskInstanceHistory).values(row))
     return found
 
 
@@ -73,6 +78,7 @@ def client(
     patched: pytest.MonkeyPatch, tasks: dict[str, UUID], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TestClient]:
     """Airflow's whole API server, started, as its image has it: plug-ins come by the package's entry points."""
+    patched.setattr(_jwt_bearer, "__class__", JWTBearer)  # Put back afterwards.
     passwords = tmp_path_factory.mktemp("api") / "passwords.json"
     patched.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE", str(passwords))
     patched.setenv("AIRFLOW__API_AUTH__JWT_SECRET", SECRET)
@@ -104,9 +110,9 @@ def body(operation: dict[str, Any], described: dict[str, Any]) -> str:
     return json.dumps(seen)
 
 
-def bearer(task: UUID, secret: str = SECRET) -> dict[str, str]:
+def bearer(task: UUID, secret: str = SECRET, scope: str = "execution") -> dict[str, str]:
     generator = JWTGenerator(secret_key=secret, audience=AUDIENCE, valid_for=600)
-    return {"Authorization": f"Bearer {generator.generate({'sub': str(task)})}"}
+    return {"Authorization": f"Bearer {generator.generate({'sub': str(task), 'scope': scope})}"}
 
 
 def ask(client: TestClient, operation: Operation, dag_id: str, task: UUID) -> Response:
@@ -124,7 +130,10 @@ def test_no_operation_takes_the_name_of_another_tenants_dag(
     assert {each[1] for each in operations} == {"get", "head", "post", "delete"}
     gone = uuid4()
     for operation in operations:
-        for dag_id, task in ((OTHER, tasks[OWN]), (LEFT, tasks[OWN]), (OTHER, tasks[LEFT]), (OTHER, gone)):
+        for dag_id, task in (
+            *((other, tasks[own]) for other in (OTHER, LEFT) for own in (OWN, EARLIER)),
+            *((OTHER, task) for task in (tasks[LEFT], gone)),
+        ):
             answer = ask(client, operation, dag_id, task)
             assert answer.status_code == 403, operation
             if operation[1] != "head":
@@ -135,15 +144,16 @@ def test_every_operation_takes_the_name_of_an_own_or_unknown_dag(
     client: TestClient, tasks: dict[str, UUID], operations: list[Operation]
 ) -> None:
     for operation in operations:
-        for dag_id in (OWN, "unknown"):
-            assert ask(client, operation, dag_id, tasks[OWN]).status_code in (200, 201, 204, 404, 409, 422), operation
+        for dag_id, task in ((OWN, OWN), (OWN, EARLIER), ("unknown", OWN)):
+            answer = ask(client, operation, dag_id, tasks[task])
+            assert answer.status_code in (200, 201, 204, 404, 409, 422), operation
 
 
 def test_the_refusal_says_whose_dags_a_task_may_name(client: TestClient, tasks: dict[str, UUID]) -> None:
     answer = client.post(f"/execution/dag-runs/{OTHER}/x", json={}, headers=bearer(tasks[OWN]))
     assert answer.json()["detail"]["message"].startswith(REFUSAL)
     answer = client.post(f"/execution/dag-runs/{OTHER}/x", json={}, headers=bearer(uuid4()))
-    assert "none, since the task that asks is gone" in answer.json()["detail"]["message"]
+    assert "the next try of the task has taken its place" in answer.json()["detail"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -166,10 +176,30 @@ def test_another_spelling_leads_nowhere_else(
     assert answer.json()["detail"]["reason"] == "access_denied"
 
 
+def test_a_task_that_is_gone_is_not_taken_for_one_of_no_team(client: TestClient, tasks: dict[str, UUID]) -> None:
+    """Airflow would list the variables of all teams to it, and store one that all of them read."""
+    for method, path in (("GET", "keys"), ("GET", "closed"), ("PUT", "planted"), ("DELETE", "closed")):
+        for task in (tasks[EARLIER], uuid4()):
+            answer = client.request(method, f"/execution/variables/{path}", json={"val": "x"}, headers=bearer(task))
+            assert answer.json()["detail"]["reason"] == "access_denied", path
+    assert client.get("/execution/variables/keys", headers=bearer(tasks[OWN])).status_code == 200
+    heartbeat = {"hostname": "x", "pid": 1}
+    path = f"/execution/task-instances/{tasks[EARLIER]}/heartbeat"
+    assert client.put(path, json=heartbeat, headers=bearer(tasks[EARLIER])).status_code == 410
+
+
+def test_what_airflow_asks_of_a_token_it_asks_as_before(client: TestClient, tasks: dict[str, UUID]) -> None:
+    path = f"/execution/task-instances/{tasks[OTHER]}/previous-successful-dagrun"
+    answer = client.get(path, headers=bearer(tasks[OWN]))
+    assert (answer.status_code, answer.json()["detail"]) == (403, "Token subject does not match task instance ID")
+    answer = client.get("/execution/variables/keys", headers=bearer(tasks[OWN], scope="workload"))
+    assert (answer.status_code, answer.json()["detail"][:21]) == (403, "Token type 'workload'")
+
+
 def test_a_token_that_nobody_signed_is_refused_before_anything_is_looked_up(
     client: TestClient, tasks: dict[str, UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(own_dags, "_bundles", None)
+    monkeypatch.setattr(own_dags, "_look", None)
     path = f"/execution/dag-runs/{OTHER}/first"
     forged = client.get(path, headers=bearer(tasks[OTHER], "1" * 64))
     assert (forged.status_code, forged.json()["detail"]) == (403, "Invalid auth token")
@@ -182,8 +212,3 @@ def test_nothing_is_let_through_while_the_database_does_not_answer(
 ) -> None:
     monkeypatch.setattr(own_dags, "create_session", Mock(side_effect=OperationalError("", {}, Exception())))
     assert client.get(f"/execution/dag-runs/{OTHER}/first", headers=bearer(tasks[OWN])).status_code == 500
-
-
-def test_an_api_server_without_the_execution_api_does_not_start() -> None:
-    with pytest.raises(RuntimeError, match="no application at /execution"):
-        own_dags.hold(FastAPI())
