@@ -20,6 +20,7 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.models.taskinstancehistory import TaskInstanceHistory
 from airflow.models.team import Team
 from ariel_runtime import own_dags
+from ariel_runtime.plugins.own_dags import OwnDagsPlugin
 from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import insert
@@ -82,7 +83,11 @@ def client(
     passwords = tmp_path_factory.mktemp("api") / "passwords.json"
     patched.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE", str(passwords))
     patched.setenv("AIRFLOW__API_AUTH__JWT_SECRET", SECRET)
-    with TestClient(create_app(), raise_server_exceptions=False) as made:
+    with pytest.MonkeyPatch.context() as several:
+        # Not for longer: Airflow's own look at teams has a way of its own to the database.
+        several.setenv("AIRFLOW__CORE__MULTI_TEAM", "True")
+        api_server = create_app()
+    with TestClient(api_server, raise_server_exceptions=False) as made:
         yield made
 
 
@@ -212,3 +217,9 @@ def test_nothing_is_let_through_while_the_database_does_not_answer(
 ) -> None:
     monkeypatch.setattr(own_dags, "create_session", Mock(side_effect=OperationalError("", {}, Exception())))
     assert client.get(f"/execution/dag-runs/{OTHER}/first", headers=bearer(tasks[OWN])).status_code == 500
+
+
+def test_only_an_airflow_of_several_teams_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for several in ("True", "False"):
+        monkeypatch.setenv("AIRFLOW__CORE__MULTI_TEAM", several)
+        assert [each["name"] for each in OwnDagsPlugin().fastapi_root_middlewares] == ["own_dags"] * (several == "True")
