@@ -139,6 +139,8 @@ def airflow_config(
         "executor": "KubernetesExecutor",
         "auth_manager": AUTH_MANAGERS[sign_in],
         "multi_team": "True",
+        # A DAG that was asked for before it was there would count as one of no team for half a minute: everybody's.
+        "team_name_cache_ttl": "0",
         "load_examples": "False",
         "execution_api_server_url": execution_url,
     }
