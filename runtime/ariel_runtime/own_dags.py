@@ -64,7 +64,7 @@ class OwnDagsBearer(JWTBearer):
         return token
 
 
-def refused(own: str | None, bundles: Mapping[str, str]) -> list[Problem]:
+def _refused(own: str | None, bundles: Mapping[str, str]) -> list[Problem]:
     """For each DAG of another bundle than `own`; `bundles`: DAG -> its bundle, which is its tenant."""
     return [
         Problem(path="dag_id", value=dag_id, rule=f"a DAG of the task's own tenant, {own!r}", action=NAME_OWN_DAGS)
@@ -84,7 +84,7 @@ def _look(task: UUID, named: set[str]) -> None:
             # A task's callbacks run when its next try has taken its place already.
             own = session.scalar(past.where(TaskInstanceHistory.task_instance_id == task))
         bundles = dict(session.execute(known).all()) if named else {}
-    problems = refused(own, bundles) if own else [_gone(task)]
+    problems = _refused(own, bundles) if own else [_gone(task)]
     if problems:
         _LOG.warning("A task asked for what is not its own", task=str(task), tenant=own, dags=sorted(named))
         raise HTTPException(403, {"reason": "access_denied", "message": "\n".join(map(str, problems))})

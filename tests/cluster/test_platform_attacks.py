@@ -58,7 +58,8 @@ def known(platform: RunningPlatform) -> dict[str, Any]:
     def vault(team: str) -> str:
         return str(platform.airflow.call("GET", f"/ariel/secrets/{team}")["vault"])
 
-    (run,) = platform.airflow.call("GET", f"/api/v2/dags/{VICTIM}.diagnostics/dagRuns?limit=1")["dag_runs"]
+    path = f"/api/v2/dags/{VICTIM}.diagnostics/dagRuns"
+    (run,) = platform.airflow.call("GET", path, query={"limit": 1})["dag_runs"]
 
     return {
         "run": run["dag_run_id"],

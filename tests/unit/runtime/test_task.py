@@ -16,9 +16,10 @@ REQUESTS = HttpLoggingPolicy().logger.name
 
 @pytest.fixture(autouse=True)
 def levels() -> Iterator[None]:
-    """This process goes on with the levels that it had."""
+    """Each test begins with the level of a new process, and this process goes on with the one that it had."""
     logger = logging.getLogger(REQUESTS)
     level = logger.level
+    logger.setLevel(logging.NOTSET)
     yield
     logger.setLevel(level)
 
