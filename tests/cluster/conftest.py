@@ -19,12 +19,14 @@ PROJECT = "ARIEL_TEST_PROJECT"
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Function, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failure on the platform comes with the pods that may explain it."""
     report = yield
     if report.failed and isinstance(running := item.funcargs.get("platform"), RunningPlatform):
         try:
-            troubles = running.troubles()
+            troubles = running.troubles(call.start)
         except subprocess.SubprocessError as error:
             troubles = f"the cluster gives no answer: {error}"
         report.sections.append(("the platform's pods", troubles))

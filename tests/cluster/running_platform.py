@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -106,8 +107,12 @@ class RunningPlatform:
             name: seen for name, seen in self.restarts().items() if not name.endswith(("/scheduler", "/dag-processor"))
         }
 
-    def troubles(self) -> str:
-        """What is not as it should be with the pods, for the reader of a test that failed: a line or more for each."""
+    def troubles(self, since: float) -> str:
+        """What is not as it should be with the pods, for the reader of a test that failed: a line or more for each.
+
+        Ends of containers count from `since` on (seconds, Unix time): what tests before have killed explains nothing.
+        """
+        begun = datetime.fromtimestamp(since, UTC).replace(microsecond=0)
         lines = []
         for pod in self.get("pods"):
             namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
@@ -116,7 +121,8 @@ class RunningPlatform:
                 states = {each["name"]: each["state"] for each in statuses}
                 lines.append(f"{namespace}/{name} is {pod['status']['phase']}, not ready: {json.dumps(states)}")
             for status in statuses:
-                if ended := status["lastState"].get("terminated"):
+                ended = status["lastState"].get("terminated")
+                if ended and (not ended["finishedAt"] or datetime.fromisoformat(ended["finishedAt"]) >= begun):
                     lines.append(f"{namespace}/{name}/{status['name']} ended before: {json.dumps(ended)}")
                     with suppress(subprocess.CalledProcessError):
                         said = self.logs(namespace, name, "--previous", f"--container={status['name']}", "--tail=30")
