@@ -29,17 +29,18 @@ def test_a_platform_that_works_is_said_to_work_part_by_part(platform: RunningPla
     """The team weather has its channel's secret here, as it would be set by itself; mobility has no channel."""
     network = platform.session.sandbox.network
     assert network is not None
+    title = f"weather.diagnostics failed in {STACK}: a task failed"
     with receiver(network.gateway) as slack:
         connection = {"conn_type": "slackwebhook", "host": f"{slack.url}/services", "password": SECRET}
         platform.set_secret("weather", "connection", "alerts", json.dumps(connection))
         platform.set_secret("weather", "secret", "demonstration", DEMONSTRATION)
         told = platform.ariel("smoke", "--env", STACK, "--json")
-    assert slack.requests == [], "it was to be dry"
+    # Now that there is a connection, what other runs had to tell just before arrives, too.
+    assert [each for each in slack.requests if title in each.body["text"]] == [], "it was to be dry"
     found = {(each["tenant"], each["part"]): each for each in json.loads(told.stdout)["checks"]}
     assert told.returncode == 0, [each for each in found.values() if each["state"] == "failed"]
     assert "recorded example" in found["weather", "forecast"]["text"]
     assert found["mobility", "forecast"]["state"] == "absent"
-    title = f"weather.diagnostics failed in {STACK}: a task failed"
     assert found["weather", "notification"]["text"] == f"slack by alerts (slackwebhook), not sent: {title}"
     assert (found["weather", "notification"]["state"], found["mobility", "notification"]["state"]) == ("ok", "absent")
     assert (found["weather", "secret"]["state"], found["mobility", "secret"]["state"]) == ("ok", "absent")
