@@ -21,6 +21,7 @@ from airflow.utils import db
 from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError
 
 from ariel_runtime.git import GitError
+from ariel_runtime.task import leave_out_requests
 from ariel_runtime.triggerer import Bundle
 
 _LONGEST_PAUSE_SECONDS: Final = 5.0
@@ -66,6 +67,7 @@ class PatientSupervisor(TriggerRunnerSupervisor):
 
     @classmethod
     def run_in_process(cls) -> None:
+        leave_out_requests()
         UpToDateRunner().run()
 
 

@@ -3,9 +3,6 @@
 What a start imports is some hundred thousand objects, which all stay. Looking through them for cycles, again and again,
 is a seventh of its CPU time; they are also left out of what the task's process, a fork of this one, looks through. The
 image's entry point starts this in the place of `airflow.sdk.execution_time.execute_workload`, which the executor names.
-
-Of every request of Azure's libraries a task's log would hold two long lines; Airflow's `[logging] namespace_levels` is
-not for loggers of the standard library.
 """
 
 from __future__ import annotations
@@ -17,8 +14,16 @@ from typing import Final
 _REQUESTS: Final = "azure.core.pipeline.policies.http_logging_policy"
 
 
-def main() -> None:
+def leave_out_requests() -> None:
+    """Of every request of Azure's libraries a task's log would hold two long lines.
+
+    Airflow's `[logging] namespace_levels` is not for loggers of the standard library.
+    """
     logging.getLogger(_REQUESTS).setLevel(logging.WARNING)
+
+
+def main() -> None:
+    leave_out_requests()
     gc.disable()
     # All that the worker imports until its task counts as running; it does so in functions.
     from airflow.executors import base_executor, workloads  # noqa: F401
