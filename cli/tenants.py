@@ -50,6 +50,7 @@ def remove_tenant(slug: str, stack: Stack = "local") -> None:
     """Take a tenant's block out of the stack file."""
     edit.remove_tenant(_file(stack), slug)
     console.out.print(f"{slug} is out of {_file(stack).name}; `ariel preview --stack {stack}` shows what goes")
+    console.out.print("the history of its runs stays in Airflow: docs/security.md, `A tenant that leaves`")
 
 
 def _file(stack: str) -> Path:

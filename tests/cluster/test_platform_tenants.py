@@ -212,9 +212,21 @@ def test_a_newcomer_writes_checks_runs_merges_is_told_of_a_failure_and_mends_it(
 
 
 @pytest.mark.usefixtures("arrival")
-def test_a_tenant_goes_without_a_trace(platform: RunningPlatform, arrival: Arrival) -> None:
+def test_a_tenant_goes_with_all_its_rights(platform: RunningPlatform, arrival: Arrival) -> None:
     ariel(platform, "tenant", "remove", SLUG)
     ariel(platform, "up")
     platform.until(lambda: not in_database(platform), "nothing of the tenant is left in the database")
     assert [each["metadata"]["name"] for each in platform.get("namespaces") if SLUG in each["metadata"]["name"]] == []
     assert others(platform) == arrival.others
+
+
+@pytest.mark.usefixtures("arrival")
+def test_the_history_of_its_runs_stays_until_somebody_deletes_it(platform: RunningPlatform) -> None:
+    """`docs/security.md` says so: a tenant of the same slug would find it."""
+    assert platform.airflow.last_runs([SLUG])[SLUG] is not None
+    for dag_id in (EXAMPLE, f"{SLUG}.diagnostics"):
+        left = platform.dag(dag_id)
+        assert (left["is_stale"], left["is_paused"]) == (True, True)
+        assert platform.airflow.answer("DELETE", f"/api/v2/dags/{dag_id}").is_success
+        assert platform.dag(dag_id) == {}
+    assert platform.airflow.last_runs([SLUG]) == {SLUG: None}
