@@ -14,23 +14,23 @@ Owns the address plan. Does not own what listens there, nor the link that carrie
 
 from __future__ import annotations
 
-import fcntl
 import ipaddress
 import json
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sandbox.locks import exclusive
+from sandbox.paths import cache
+from sandbox.report import LineReport
 from stacks.errors import MachineError, Problem
 
 NUMBERS: Final = range(256)
 POSTGRES_SERVERS: Final = 32
 
 _ROUTES: Final = Path("/proc/net/route")
-_CHOICE_LOCK: Final = Path("/tmp/ariel-networks.lock")  # noqa: S108 - holds nothing; its lock keeps two choices apart
 _FIRST_POSTGRES: Final = 32
 
 
@@ -107,10 +107,9 @@ def network(root: Path) -> SandboxNetwork:
     file = _file(root)
     if not file.exists():
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _choosing():
-            partial = file.with_suffix(".partial")
-            partial.write_text(json.dumps({"number": _free_number()}))
-            partial.replace(file)
+        with exclusive(_claims() / "lock", "another sandbox that chooses its addresses", LineReport()):
+            if not file.exists():
+                _choose(root, file)
     return SandboxNetwork(json.loads(file.read_text())["number"])
 
 
@@ -125,13 +124,32 @@ def _file(root: Path) -> Path:
     return root / "network.json"
 
 
+def _claims() -> Path:
+    """Folder with a link `<number>` -> root for each sandbox of this user: one without a running node has no routes."""
+    return cache() / "networks"
+
+
+def _claimed(number: int) -> bool:
+    """Whether a sandbox that still stands chose that number."""
+    chosen = _file(_claims() / str(number))
+    return chosen.exists() and json.loads(chosen.read_text())["number"] == number
+
+
+def _choose(root: Path, file: Path) -> None:
+    number = _free_number()
+    claim = _claims() / str(number)
+    claim.unlink(missing_ok=True)
+    claim.symlink_to(root.absolute(), target_is_directory=True)
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps({"number": number}))
+    partial.replace(file)
+
+
 def _free_number() -> int:
-    # Random, so that a sandbox that is stopped and whose routes are absent is seldom met.
-    offset = secrets.randbelow(len(NUMBERS))
-    for index in NUMBERS:
-        number = (offset + index) % len(NUMBERS)
-        if not routed(number):
-            return number
+    free = [number for number in NUMBERS if not routed(number)]
+    if free:
+        # Random, because a stopped sandbox of another user has neither a route nor a claim here.
+        return secrets.choice([number for number in free if not _claimed(number)] or free)
     problem = Problem(
         path="network",
         value="this machine routes all of 10.213.0.0/16, 10.214.0.0/16 or 10.215.0.0/16 elsewhere",
@@ -148,10 +166,3 @@ def _routes() -> Iterator[ipaddress.IPv4Network]:
         destination, mask = (int.from_bytes(bytes.fromhex(field), "little") for field in (fields[1], fields[7]))
         if mask:  # The default route claims nothing.
             yield ipaddress.IPv4Network((destination, mask.bit_count()))
-
-
-@contextmanager
-def _choosing() -> Iterator[None]:
-    with _CHOICE_LOCK.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

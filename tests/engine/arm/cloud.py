@@ -22,8 +22,7 @@ TOKEN = "a-token-for-tests"  # noqa: S105
 SUBSCRIPTION = "/subscriptions/11111111-1111-4111-8111-111111111111"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/rg-test"
 PATIENCE_SECONDS = 120
-"""On a busy machine; a PostgreSQL server that is made takes the most."""
-"""After so long an operation of these tests (a second at most) counts as lost."""
+"""After so long an operation counts as lost: on a busy machine a PostgreSQL server that is made takes the most."""
 PLENTY = Limits(
     write_burst=100_000,
     writes_per_second=100_000,
@@ -65,7 +64,8 @@ class Cloud:
         """PUT and wait until its operation has ended."""
         answer = self.send("PUT", path, body, **headers)
         if answer.status_code < 300:
-            assert self.wait(answer) in (None, "Succeeded")
+            ended = self.wait(answer)
+            assert ended in (None, "Succeeded"), self.client.get(answer.headers["Azure-AsyncOperation"]).text
         return answer
 
     def get(self, path: str) -> httpx.Response:

@@ -204,9 +204,10 @@ def test_another_cluster_is_refused_and_the_same_one_brings_new_credentials(
 
 
 def test_a_node_that_never_came_up_does_not_stand_in_the_way(
-    sandbox: Sandbox, tmp_path: Path, played: list[Played]
+    sandbox: Sandbox, tmp_path: Path, played: list[Played], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who may not make a node is told to name a cluster."""
+    monkeypatch.setenv("ARIEL_CACHE", str(tmp_path / "cache"))
     network(sandbox.paths.root)
     sandbox.choose_cluster(config(tmp_path, one=played[0].url), None)
     assert not has_network(sandbox.paths.root)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import secrets
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +22,7 @@ def routes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
     """Sets the routes of the machine, as the kernel lists them."""
     file = tmp_path / "route"
     monkeypatch.setattr(module, "_ROUTES", file)
-    monkeypatch.setattr(module, "_CHOICE_LOCK", tmp_path / "choice.lock")
+    monkeypatch.setenv("ARIEL_CACHE", str(tmp_path / "cache"))
 
     def write(*ranges: str) -> None:
         lines = []
@@ -71,6 +73,30 @@ def test_a_sandbox_keeps_its_number(tmp_path: Path, routes: Callable[..., None])
     chosen = network(tmp_path / "stack")
     routes(chosen.link_range, chosen.service_range, chosen.pod_range)
     assert network(tmp_path / "stack") == chosen
+
+
+def test_two_sandboxes_choose_apart_also_when_neither_runs(
+    tmp_path: Path, routes: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A PostgreSQL server without a node beside it holds its address where no route shows it."""
+    monkeypatch.setattr(secrets, "choice", min)
+    assert network(tmp_path / "one") != network(tmp_path / "two")
+
+
+def test_a_sandbox_that_is_gone_gives_its_number_back(
+    tmp_path: Path, routes: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "choice", min)
+    first = network(tmp_path / "one")
+    shutil.rmtree(tmp_path / "one")
+    assert network(tmp_path / "two") == first
+
+
+def test_when_every_number_is_claimed_that_of_a_stopped_sandbox_is_taken(
+    tmp_path: Path, routes: Callable[..., None]
+) -> None:
+    routes(*(SandboxNetwork(number).service_range for number in NUMBERS if number != 99))
+    assert {network(tmp_path / "one").number, network(tmp_path / "two").number} == {99}
 
 
 def test_the_only_number_that_nobody_uses_is_found(tmp_path: Path, routes: Callable[..., None]) -> None:
