@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from typing import Any, Final
 from cli.repository import TenantRepository
 from components import dag_processor
 from components.airflow_settings import ENVIRONMENT
+from sandbox.ports import KeptPorts
 from stacks.errors import ArielError, Problem
 
 LAPTOP: Final = "laptop"
@@ -122,12 +122,7 @@ def while_parsing(given: Mapping[str, str]) -> dict[str, str]:
 
 def port(repository: TenantRepository) -> int:
     """Of the UI in this checkout: a random one that was free when it was first asked for."""
-    file = home(repository) / "port"
-    if not file.exists():
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            file.write_text(str(free.getsockname()[1]), encoding="utf-8")
-    return int(file.read_text(encoding="utf-8"))
+    return KeptPorts(home(repository) / "ports.json").get("ui")
 
 
 def module(name: str, *arguments: str) -> list[str]:

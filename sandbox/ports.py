@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import socket
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -54,12 +57,10 @@ def busy(port: int) -> bool:
 def holder(port: int) -> str:
     """Who listens on that port, for a message: `process 123 (name)`, or that it is another user's process."""
     inodes = _listening_inodes(port)
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if str(link.readlink()) in inodes:
-                return f"process {link.parts[2]} ({(link.parents[1] / 'comm').read_text().strip()})"
-        except OSError:
-            continue  # Closed meanwhile, or another user's: not ours to read.
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # Ended meanwhile, or another user's: not ours to read.
+            if inodes & set(_opened(process)):
+                return f"process {process.name} ({(process / 'comm').read_text().strip()})"
     return "a process of another user"
 
 
@@ -70,6 +71,13 @@ def _free(taken: set[int]) -> int:
         if port not in taken and not busy(port):
             return port
     raise OSError(f"no free loopback port between {RANGE.start} and {RANGE.stop - 1}")
+
+
+def _opened(process: Path) -> Iterator[str]:
+    """What each open file of the process leads to, as proc(5) names it."""
+    for file in os.listdir(process / "fd"):
+        with suppress(FileNotFoundError):  # Closed meanwhile.
+            yield os.readlink(process / "fd" / file)
 
 
 def _listening_inodes(port: int) -> set[str]:

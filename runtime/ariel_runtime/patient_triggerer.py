@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 import structlog
 import tenacity
@@ -46,6 +46,14 @@ class PatientSupervisor(TriggerRunnerSupervisor):
 
     The liveness probe ends a wait without end. An event is repeated too: Airflow has taken it off its list by then.
     """
+
+    begun: ClassVar[bool] = False
+    """Whether there is one: before it Airflow asks the database some things by itself."""
+
+    @classmethod
+    def start(cls, *arguments: Any, **named: Any) -> Self:
+        cls.begun = True
+        return super().start(*arguments, **named)
 
     def load_triggers(self) -> None:
         self._answered(super().load_triggers)
@@ -102,9 +110,14 @@ def main(commit: str, folder: str) -> None:
 
     from airflow.__main__ import main as airflow
 
-    # Its first statement is not one of the supervisor's.
     answered(lambda: False, db.check)
-    sys.exit(airflow())
+    try:
+        sys.exit(airflow())
+    except _UNANSWERED:
+        if PatientSupervisor.begun:
+            raise
+        _LOG.warning("The database gave no answer to the triggerer's start, which begins anew")
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - this very command
 
 
 if __name__ == "__main__":

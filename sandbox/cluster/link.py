@@ -37,8 +37,7 @@ class HostLink:
 
     def connect(self, pid: int) -> None:
         """Join the network namespace of that process to the bridge, as the node. Raises MachineError."""
-        if (Path("/sys/class/net") / self._port).exists():
-            _ip("link", "delete", self._port)
+        _delete(self._port)
         _ip("link", "add", self._port, "type", "veth", "peer", "name", _NODE_END, "netns", str(pid))
         _ip("link", "set", self._port, "master", self._bridge, "up")
         inside = ("nsenter", "--target", str(pid), "--net", "ip")
@@ -51,17 +50,31 @@ class HostLink:
         _run(*inside, "route", "add", "default", "via", self._network.gateway)
 
     def down(self) -> None:
-        """Remove the bridge; its addresses and routes go with it."""
-        if self.exists():
-            _ip("link", "delete", self._bridge)
+        """Remove the bridge, with its addresses and routes, and the node's port."""
+        _delete(self._port)
+        _delete(self._bridge)
 
     def exists(self) -> bool:
         """Whether the bridge is there."""
-        return (Path("/sys/class/net") / self._bridge).exists()
+        return _exists(self._bridge)
 
     def _held(self) -> set[str]:
         interfaces = json.loads(_ip("-json", "address", "show", "dev", self._bridge))
         return {address["local"] for interface in interfaces for address in interface["addr_info"]}
+
+
+def _exists(link: str) -> bool:
+    return (Path("/sys/class/net") / link).exists()
+
+
+def _delete(link: str) -> None:
+    """Also when the kernel, which takes the port away soon after the node has ended, is faster."""
+    if _exists(link):
+        try:
+            _ip("link", "delete", link)
+        except MachineError:
+            if _exists(link):
+                raise
 
 
 def _ip(*arguments: str) -> str:

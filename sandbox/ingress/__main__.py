@@ -35,6 +35,8 @@ def main() -> None:
         port=given.port,
         ssl_context_factory=lambda _config, _default: certificates.listening(),
         ws="none",
+        # Longer than any client keeps an idle connection, which would else send into one that is just being closed.
+        timeout_keep_alive=75,
         # Every client is on this machine: uvicorn would believe what they say of themselves.
         proxy_headers=False,
         # The headers of the Service's answer are passed on as they are.

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.paths import REPOSITORY
+from tests.cluster.pgbouncer_bed import Bed
 from tests.cluster.running_platform import STACK, RunningPlatform
 from tests.workbench import Workbench
 
@@ -22,7 +23,7 @@ PROJECT = "ARIEL_TEST_PROJECT"
 def pytest_runtest_makereport(
     item: pytest.Function, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure on the platform comes with the pods that may explain it."""
+    """A failure comes with what the pods of the platform, or the processes of a PgBouncer, said meanwhile."""
     report = yield
     if report.failed and isinstance(running := item.funcargs.get("platform"), RunningPlatform):
         try:
@@ -30,6 +31,8 @@ def pytest_runtest_makereport(
         except subprocess.SubprocessError as error:
             troubles = f"the cluster gives no answer: {error}"
         report.sections.append(("the platform's pods", troubles))
+    if report.failed and isinstance(bed := item.funcargs.get("bed"), Bed):
+        report.sections.append(("PgBouncer and its neighbours", bed.said()))
     return report
 
 

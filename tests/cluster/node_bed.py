@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 import time
@@ -112,6 +113,11 @@ def _in_mounts_of(namespace: Path) -> set[int]:
     return found
 
 
+def _cgroups(name: str) -> set[Path]:
+    """Those of that name in every hierarchy; others that vanish meanwhile are passed over."""
+    return {Path(folder, name) for folder, inside, _ in os.walk("/sys/fs/cgroup") if name in inside}
+
+
 def traces(network: SandboxNetwork) -> dict[str, object]:
     """What a node could leave on this machine, apart from its folder."""
     nft = toolchain.path("nft")
@@ -139,7 +145,7 @@ def traces(network: SandboxNetwork) -> dict[str, object]:
         "links": {link["ifname"] for link in links if link["ifname"].startswith(network.interface)},
         "routes": {line for line in routes.splitlines() if network.interface in line.split()},
         "mounts": sorted(mount for mount in mounts if mount.startswith(("/run", "/var", "/proc/sys"))),
-        "cgroups": set(Path("/sys/fs/cgroup").glob(f"**/ariel-{network.number}")),
+        "cgroups": _cgroups(f"ariel-{network.number}"),
         "settings": {name: (Path("/proc/sys") / name).read_text() for name in settings},
         "places": {place for place in places if Path(place).exists()},
     }

@@ -30,6 +30,7 @@ from sandbox.report import LineReport
 from sandbox.rootfs import definition, recipes
 from sandbox.rootfs.layers import Layer, building, ensure_layer
 from tests.cluster.token_issuer import Issuer
+from tests.ports import free_port
 from tests.unit.runtime.api_server import ApiServer, document
 
 UID = 65534
@@ -93,13 +94,6 @@ def postgresql() -> Path:
     if not found:
         raise MissingProgramError("no PostgreSQL below /usr/lib/postgresql: install postgresql")
     return found[-1].parent
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def wait_until(happened: Callable[[], bool], what: str, seconds: float = 20) -> None:
@@ -198,6 +192,12 @@ class Bed:
         folder = _owned(self.folder / f"replica-{len(self.replicas)}")
         self.replicas.append(Replica(self, folder, max_client_conn))
         return self.replicas[-1]
+
+    def said(self) -> str:
+        """The last lines of every log, for the reader of a test that failed."""
+        logs = sorted(self.folder.glob("replica-*/*.log"))
+        lines = [f"{file.parent.name} {file.stem}: {line}" for file in logs for line in _last(file)]
+        return "\n".join([*lines, *(f"postgresql: {line}" for line in _last(self.folder / "postgresql" / "log"))])
 
     def stop(self) -> None:
         for replica in self.replicas:
@@ -299,7 +299,9 @@ class Replica:
     def log(self, name: str) -> str:
         return (self._folder / f"{name}.log").read_text()
 
-    def connect(self, login: str, *, alias: str | None = None, password: str | None = None) -> Any:
+    def connect(
+        self, login: str, *, alias: str | None = None, password: str | None = None, autocommit: bool = True
+    ) -> Any:
         """A psycopg2 connection of that login, to its own alias if no other is named."""
         connection = psycopg2.connect(
             host="127.0.0.1",
@@ -309,7 +311,7 @@ class Replica:
             password=password or self._bed.passwords[login],
             connect_timeout=25,
         )
-        connection.autocommit = True
+        connection.autocommit = autocommit
         return connection
 
     def query(self, login: str, statement: str = "SELECT current_user") -> Any:
@@ -325,8 +327,9 @@ class Replica:
             return False
 
     def files(self) -> str:
-        """All that the sidecar wrote."""
-        return "".join(file.read_text() for file in self.shared.iterdir() if file.is_file())
+        """All that the sidecar wrote; what it is writing has another name until it is whole."""
+        whole = (file for file in self.shared.iterdir() if file.is_file() and file.suffix != ".new")
+        return "".join(file.read_text() for file in whole)
 
     def metrics(self) -> dict[str, float]:
         with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics") as answer:
@@ -349,6 +352,10 @@ def _owned(folder: Path) -> Path:
     folder.mkdir()
     os.chown(folder, UID, UID)
     return folder
+
+
+def _last(log: Path) -> list[str]:
+    return log.read_text(errors="replace").splitlines()[-20:]
 
 
 def _memory(pid: int, measure: str) -> int:

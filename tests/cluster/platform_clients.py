@@ -19,6 +19,14 @@ from components.pgbouncer import METRICS_PORT, NAME, RUNTIME_ROLE
 from tests.cluster.running_platform import RunningPlatform
 
 SIDECAR: Final = "token-refresher"
+_OPEN_ANEW: Final = f"""
+import psycopg2
+
+console = psycopg2.connect(host="/run/pgbouncer", port={PGBOUNCER_PORT}, user="pgbouncer", dbname="pgbouncer")
+console.autocommit = True
+for command in ("RECONNECT", "WAIT_CLOSE"):
+    console.cursor().execute(command)
+"""
 
 
 @dataclass(frozen=True)
@@ -48,8 +56,10 @@ class Clients:
         service = next(each for each in self.platform.get("services", PLATFORM) if each["metadata"]["name"] == NAME)
         return str(service["spec"]["clusterIP"])
 
-    def connect(self, login: str, *, alias: str | None = None, password: str | None = None) -> Any:
-        """A psycopg2 connection of that login, to its own alias if no other is named; every statement for itself."""
+    def connect(
+        self, login: str, *, alias: str | None = None, password: str | None = None, autocommit: bool = True
+    ) -> Any:
+        """A psycopg2 connection of that login, to its own alias if no other is named."""
         connection = psycopg2.connect(
             host=self.address,
             port=PGBOUNCER_PORT,
@@ -58,7 +68,7 @@ class Clients:
             password=password or self.logins.get(login, ""),
             connect_timeout=30,
         )
-        connection.autocommit = True
+        connection.autocommit = autocommit
         return connection
 
     def rows(self, login: str, statement: str) -> list[tuple[Any, ...]]:
@@ -77,11 +87,12 @@ class Clients:
         return all(self.serves(login) for login in self.logins)
 
     def open_anew(self) -> None:
-        """End the server connections that are free, so that whoever comes next makes PgBouncer sign in again."""
-        names = ", ".join(f"'{login}'" for login in self.logins)
-        self.platform.sql(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename IN ({names}) AND state = 'idle'"  # noqa: S608
-        )
+        """Return when PgBouncer has closed each server connection between two transactions, for no client to notice.
+
+        Whoever comes next makes it sign in again.
+        """
+        for replica in self.replicas():
+            self.platform.run_in(PLATFORM, replica, "timeout", "120", "python", "-c", _OPEN_ANEW, container=SIDECAR)
 
     def replicas(self) -> dict[str, str]:
         """Name -> address of the pods that are not about to leave."""

@@ -6,8 +6,8 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -84,6 +84,25 @@ class RunningPlatform:
 
     def logs(self, namespace: str, target: str, *options: str) -> str:
         return self.kubectl("logs", "--namespace", namespace, target, *options)
+
+    @contextmanager
+    def watched_pods(self, file: Path) -> Iterator[list[dict[str, Any]]]:
+        """Every state of every pod while the block runs, known at its end; looks now and then would miss some."""
+        kubeconfig = f"--kubeconfig={self.cluster.kubeconfig}"
+        watch = ("get", "pods", "--all-namespaces", "--watch", "--output=json")
+        command = [str(toolchain.path("kubectl")), kubeconfig, *watch]
+        seen: list[dict[str, Any]] = []
+        with file.open("w") as output, subprocess.Popen(command, stdout=output) as watching:
+            try:
+                yield seen
+            finally:
+                watching.terminate()
+        rest = file.read_text().lstrip()
+        with suppress(json.JSONDecodeError):  # the end of the watch may have cut the last one
+            while rest:
+                pod, end = json.JSONDecoder().raw_decode(rest)
+                seen.append(pod)
+                rest = rest[end:].lstrip()
 
     def restarts(self) -> dict[str, tuple[str, int]]:
         """`namespace/pod/container` -> (uid of the pod, restarts), without tasks, jobs and what is about to leave."""

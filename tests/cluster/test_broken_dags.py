@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from tests import mistakes
-from tests.cluster.running_platform import RunningPlatform
+from tests.cluster.running_platform import LONG, RunningPlatform
 
 BROKEN = "weather"
 OTHER = "mobility"
@@ -60,7 +60,7 @@ def test_a_team_that_breaks_its_repository_in_every_way_at_once_hurts_nobody_els
     platform.push(BROKEN, broken)
     expected = {name: each.says for name, each in mistakes.FILES.items() if each.says}
     try:
-        platform.until(lambda: not missing(platform, expected), "the owner sees why each file is not taken")
+        platform.until(lambda: not missing(platform, expected), "the owner sees why each file is not taken", 2 * LONG)
     except AssertionError as late:
         raise AssertionError(f"{late}: {missing(platform, expected)}") from None
     arrives = f"{OTHER}.arrives"

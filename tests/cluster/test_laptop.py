@@ -100,6 +100,8 @@ def test_a_dag_runs_in_one_process_beside_them(devs: tuple[Dev, Dev]) -> None:
 
 def test_ctrl_c_ends_all_of_one_and_nothing_of_the_other(devs: tuple[Dev, Dev]) -> None:
     first, other = devs
+    for dev in devs:
+        dev.until(lambda dev=dev: len(dev.sessions()) == 4)  # type: ignore[misc]
     ended, kept = first.processes(), other.processes()
     parts = [psutil.Process(pid) for pid in other.sessions()]
     first.interrupt()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -20,7 +21,7 @@ from sandbox.names import HostNames
 from sandbox.processes import Identity
 from tests.cluster.node_bed import IMAGE, POD_SECONDS, NodeBed, traces
 
-READY_SECONDS = 60
+READY_SECONDS = 120
 NAMED = "api.example.test"
 
 
@@ -107,8 +108,9 @@ def test_a_name_that_nobody_has_is_refused_without_a_wait(bed: NodeBed) -> None:
     phase, said = bed.said("asks-nobody", ["get", "--raw", "/", "--server=http://nobody.example.test", "-v=6"])
     assert phase == "Failed"
     assert "no such host" in said
-    status = bed.await_phase("asks-nobody", "Failed").status.container_statuses[0].state.terminated
-    assert (status.finished_at - status.started_at).total_seconds() <= 2
+    answers = [int(text) for text in re.findall(r"milliseconds=(\d+)", said)]
+    assert answers
+    assert max(answers) <= 2_000
 
 
 def test_no_pod_can_take_all_processes_of_the_machine(bed: NodeBed) -> None:

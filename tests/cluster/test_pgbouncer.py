@@ -146,7 +146,7 @@ def test_a_hundred_rotations_cut_no_query_and_no_open_transaction(bed: Bed) -> N
     before = rotations(replica)
     expired = time.monotonic() + bed.issuer.lifetime
     with Load(query, clients=4) as queries, Load(transaction, clients=1) as transactions:
-        wait_until(lambda: rotations(replica) - before >= ROTATIONS, f"{ROTATIONS} rotations", seconds=120)
+        wait_until(lambda: rotations(replica) - before >= ROTATIONS, f"{ROTATIONS} rotations", seconds=300)
         wait_until(lambda: time.monotonic() > expired, "the first tokens have expired")
     assert queries.failures == []
     assert transactions.failures == []
@@ -242,7 +242,7 @@ def test_a_rolling_restart_of_two_replicas_fails_no_query(bed: Bed) -> None:
         """As through a Service: to a replica that takes connections."""
         for replica in sorted(replicas, key=lambda _: os.urandom(1)):
             try:
-                return replica.connect(SHARED_ROLE)
+                return replica.connect(SHARED_ROLE, autocommit=False)
             except psycopg2.OperationalError as error:
                 if "refused" not in str(error):
                     raise
@@ -262,6 +262,7 @@ def test_a_rolling_restart_of_two_replicas_fails_no_query(bed: Bed) -> None:
         idle = [engine.connect() for _ in range(2)]
         for connection in idle:
             connection.close()
+        wait_until(lambda: all(load.each_done()), "every client is at work")
         for leaving in replicas:
             leaving.leave()
             wait_until(leaving.ended, "the replica has ended", seconds=70)

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg2
 import pytest
 
+from components.login import PASSWORD_LENGTH
 from components.pgbouncer import RUNTIME_ROLE
 from sandbox.cluster.folder import ClusterFolder
 from sandbox.entra.tokens import POSTGRESQL_AUDIENCE, TokenAuthority
@@ -19,8 +20,8 @@ from tests.cluster.running_platform import RunningPlatform
 
 TENANT_LOGINS = ("ariel_dagproc_weather", "ariel_trigger_weather", "ariel_dagproc_mobility", "ariel_trigger_mobility")
 LOGINS = {RUNTIME_ROLE, *TENANT_LOGINS}
-LIKE_A_SECRET = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9._~+/=-]{12,10000}")
-"""What the platform's random passwords and Entra's tokens are made of."""
+LIKE_A_SECRET = re.compile(rf"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9._~+/=-]{{12,10000}}|[A-Za-z]{{{PASSWORD_LENGTH}}}")
+"""What the platform's random passwords, one in a thousand without a digit, and Entra's tokens are made of."""
 
 
 @pytest.fixture(scope="module")

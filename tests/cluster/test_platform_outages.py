@@ -176,7 +176,7 @@ def test_a_rolling_restart_of_pgbouncer_fails_no_query(platform: RunningPlatform
     before = set(clients.replicas())
     engine = sqlalchemy.create_engine(
         "postgresql+psycopg2://",
-        creator=lambda: clients.connect(RUNTIME_ROLE),
+        creator=lambda: clients.connect(RUNTIME_ROLE, autocommit=False),
         pool_pre_ping=True,
         pool_size=8,
         max_overflow=0,

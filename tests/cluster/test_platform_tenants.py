@@ -157,6 +157,9 @@ class Newcomer:
         commit = self.git("rev-parse", "HEAD")
         path = f"/ariel/webhook/{SLUG}"
         self.platform.until(lambda: set(self.platform.airflow.call("GET", path)["parsed"]) == {commit}, "all is parsed")
+        # One that is replaced while it sends may tell twice.
+        running = f"Running triggers of revision {commit}"
+        self.platform.until(lambda: running in self.platform.logs(f"parse-{SLUG}", "deploy/triggerer"), "it has it too")
         return self.platform.ended(EXAMPLE, self.platform.start_run(EXAMPLE))
 
 

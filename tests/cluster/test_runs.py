@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.cluster.running_platform import RunningPlatform
@@ -31,13 +33,15 @@ where()
 
 @pytest.mark.parametrize("slug", ["weather", "mobility"])
 def test_a_run_of_each_tenant_succeeds_in_its_own_namespace_under_its_own_account(
-    platform: RunningPlatform, slug: str
+    platform: RunningPlatform, slug: str, tmp_path: Path
 ) -> None:
-    platform.push(slug, {"dags/where.py": WHERE.format(slug=slug)})
-    run = platform.start_run(f"{slug}.where")
-    seen = platform.until(lambda: platform.get("pods", f"tasks-{slug}"), "the task has a pod")
+    with platform.watched_pods(tmp_path / "pods") as pods:
+        platform.push(slug, {"dags/where.py": WHERE.format(slug=slug)})
+        run = platform.start_run(f"{slug}.where")
+        assert platform.ended(f"{slug}.where", run) == "success"
+    seen = [pod for pod in pods if pod["metadata"].get("annotations", {}).get("run_id") == run]
+    assert {pod["metadata"]["namespace"] for pod in seen} == {f"tasks-{slug}"}
     assert {pod["spec"]["serviceAccountName"] for pod in seen} == {"task"}
-    assert platform.ended(f"{slug}.where", run) == "success"
     accounts = {each["metadata"]["name"]: each["metadata"] for each in platform.get("serviceaccounts", f"tasks-{slug}")}
     said = str(platform.returned(f"{slug}.where", run, "say"))
     assert accounts["task"]["annotations"]["azure.workload.identity/client-id"] in said

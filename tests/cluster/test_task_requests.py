@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sandbox import toolchain
 from tests import mistakes
 from tests.cluster.running_platform import RunningPlatform
 
@@ -41,25 +36,6 @@ class Outcome:
         return [pod for pod in self.pods if pod["metadata"].get("annotations", {}).get("dag_id") == dag_id]
 
 
-@contextmanager
-def watched_pods(platform: RunningPlatform, file: Path) -> Iterator[list[dict[str, Any]]]:
-    """Every state of every pod while the block runs, known at its end; looks now and then would miss the short ones."""
-    kubeconfig = f"--kubeconfig={platform.cluster.kubeconfig}"
-    command = [str(toolchain.path("kubectl")), kubeconfig, "get", "pods", "--all-namespaces", "--watch", "-o", "json"]
-    seen: list[dict[str, Any]] = []
-    with file.open("w") as output, subprocess.Popen(command, stdout=output) as watch:
-        try:
-            yield seen
-        finally:
-            watch.terminate()
-    rest = file.read_text().lstrip()
-    with suppress(json.JSONDecodeError):  # the end of the watch may have cut the last one
-        while rest:
-            pod, end = json.JSONDecoder().raw_decode(rest)
-            seen.append(pod)
-            rest = rest[end:].lstrip()
-
-
 def platform_image(platform: RunningPlatform) -> str:
     scheduler = platform.get("pods", "airflow", "component=scheduler")[0]
     return str(scheduler["spec"]["containers"][0]["image"])
@@ -80,7 +56,7 @@ def outcome(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory)
         for name, request in HONEST.items()
     }
     try:
-        with watched_pods(platform, tmp_path_factory.mktemp("pods") / "watch") as pods:
+        with platform.watched_pods(tmp_path_factory.mktemp("pods") / "watch") as pods:
             platform.push("weather", {"dags/attack.py": attack, **files})
             platform.push("mobility", {"dags/asked.py": accepted(platform_image(platform))})
             attacked, asked = platform.start_run(ATTACK), platform.start_run(ASKED)

@@ -44,7 +44,21 @@ class World:
 
     def versions(self) -> dict[Object, tuple[str, str]]:
         """Object -> uid and resource version: the same where nobody wrote it."""
-        return {key: (o["metadata"]["uid"], o["metadata"]["resourceVersion"]) for key, o in self.objects.items()}
+        return versions(self.objects)
+
+
+def versions(objects: Mapping[Object, dict[str, Any]]) -> dict[Object, tuple[str, str]]:
+    return {key: (o["metadata"]["uid"], o["metadata"]["resourceVersion"]) for key, o in objects.items()}
+
+
+def settled(bench: Workbench) -> Mapping[Object, dict[str, Any]]:
+    """Everything in the cluster once two looks are the same: controllers go on where a step has ended."""
+    objects = bench.objects()
+    for _ in range(30):
+        before, objects = objects, bench.objects()
+        if versions(before) == versions(objects):
+            return objects
+    raise AssertionError("the cluster does not come to rest")
 
 
 def look(bench: Workbench, work: Callable[[], Plan | list[dict[str, Any]]]) -> World:
@@ -53,7 +67,7 @@ def look(bench: Workbench, work: Callable[[], Plan | list[dict[str, Any]]]) -> W
     done = work()
     return World(
         steps=done.steps if isinstance(done, Plan) else done,
-        objects=bench.objects(),
+        objects=settled(bench),
         arm={resource["id"]: resource for resource in bench.arm()},
         writes=bench.arm_writes(since=before),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 
 from tests.engine.arm.cloud import GROUP, TOKEN, Cloud, code
 from tests.engine.arm.examples import CLUSTER_IDENTITY, HERE, NETWORK, VAULT, vault_body
+from tests.ports import free_port
 
 NSG = f"{NETWORK}/networkSecurityGroups/nsg"
 
@@ -29,9 +29,7 @@ class Process:
         self._running: subprocess.Popen[bytes] | None = None
 
     def start(self, *arguments: str) -> Cloud:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         command = [sys.executable, "-m", "sandbox.arm", "--state", str(self._folder), "--port", str(port), *arguments]
         self._running = subprocess.Popen(command, env={**os.environ, "ARIEL_ARM_TOKEN": TOKEN})
         client = httpx.Client(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import pytest
 from sandbox.plugins.azure_native.plugin import AzureNative
 from sandbox.plugins.protocol import provider_pb2
 from sandbox.plugins.values import decode, encode
+from tests.ports import free_port
 
 TOKEN = "not-a-secret"  # noqa: S105 - the service and the plug-in only have to agree
 SUBSCRIPTION = "0a110000-0000-4000-8000-000000000001"
@@ -101,9 +101,7 @@ class Driver:
 
 @pytest.fixture(scope="session")
 def arm_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedArm]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     folder = tmp_path_factory.mktemp("arm")
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text("apiVersion: v1\nkind: Config\n")

@@ -135,7 +135,7 @@ def test_credentials_of_one_identity_written_in_parallel_all_arrive(arm: Any, az
 
 def test_resources_are_made_at_the_same_time(arm: Any, azure: Any, group: dict[str, Any]) -> None:
     arm.faults(
-        {"match": {"method": "PUT", "type": "*userAssignedIdentities"}, "action": "delay", "seconds": 1, "times": 8}
+        {"match": {"method": "PUT", "type": "*userAssignedIdentities"}, "action": "delay", "seconds": 3, "times": 8}
     )
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: azure.create(IDENTITY, identity(group, resourceName=f"id-{n}")), range(8)))

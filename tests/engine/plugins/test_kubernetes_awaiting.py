@@ -92,11 +92,11 @@ def test_a_deployment_is_done_only_when_its_pod_is_ready(driver: Driver, space: 
 def test_a_pod_that_cannot_start_is_named_with_its_reason_and_the_next_run_takes_it_up(
     driver: Driver, space: str
 ) -> None:
-    made = meanwhile(lambda: driver.create(DEPLOYMENT, deployment(space), seconds=3))
+    made = meanwhile(lambda: driver.create(DEPLOYMENT, deployment(space), seconds=10))
     pod = first_pod(driver, space)
     driver.report(pod, **PULLING)
     with pytest.raises(
-        IncompleteError, match=r"not ready after 3 s.*container main: ImagePullBackOff: no such image"
+        IncompleteError, match=r"not ready after 10 s.*container main: ImagePullBackOff: no such image"
     ) as bad:
         made.result(20)
     left = Made(driver.urn(DEPLOYMENT), bad.value.resource_id, dict(bad.value.inputs), dict(bad.value.properties))
@@ -108,7 +108,7 @@ def test_what_admission_refuses_is_the_reason_where_no_pod_is_made(driver: Drive
     inputs = deployment(space)
     inputs["spec"]["template"]["spec"]["serviceAccountName"] = "absent"
     with pytest.raises(IncompleteError, match=r'serviceaccount "absent" not found'):
-        driver.create(DEPLOYMENT, inputs, seconds=2)
+        driver.create(DEPLOYMENT, inputs, seconds=10)
 
 
 def test_a_rollout_past_its_deadline_fails_at_once_but_a_later_run_gives_it_another_chance(

@@ -78,7 +78,7 @@ def _runs(pid: int) -> bool:
     """Whether the process lives; one that ended and waits for whoever adopted it does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

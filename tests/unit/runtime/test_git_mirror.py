@@ -21,8 +21,9 @@ from ariel_runtime.mirror_state import PORT, MirrorState
 
 from components import git_mirror as component
 from components.pod import INIT
+from tests.ports import free_port
 from tests.unit.components.test_git_mirror import recorded
-from tests.unit.runtime.git_remote import Remote, eventually, free_port, git
+from tests.unit.runtime.git_remote import Remote, eventually, git
 
 
 class Running:

@@ -94,11 +94,18 @@ def test_a_heartbeat_is_repeated(supervisor: PatientSupervisor, monkeypatch: pyt
     assert len(calls) == 3
 
 
-def test_a_triggerer_starts_once_the_database_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a start replaces for good is put back."""
     monkeypatch.setattr(patient_triggerer, "_LONGEST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(triggerer_job_runner, "TriggerRunnerSupervisor", TriggerRunnerSupervisor)
     monkeypatch.setattr(UpToDateRunner, "commit", "", raising=False)
+    monkeypatch.setattr(PatientSupervisor, "begun", False)
     monkeypatch.setattr(sys, "path", list(sys.path))
+
+
+@pytest.mark.usefixtures("replaced")
+def test_a_triggerer_starts_once_the_database_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[object] = []
     monkeypatch.setattr(db, "check", fails([AWAY], calls))
 
@@ -110,6 +117,38 @@ def test_a_triggerer_starts_once_the_database_is_back(monkeypatch: pytest.Monkey
     with pytest.raises(SystemExit) as ended:
         patient_triggerer.main("commit", "folder")
     assert ended.value.code == 7
+
+
+@pytest.mark.usefixtures("replaced")
+def test_a_start_during_which_the_database_goes_away_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the first answer and the loop Airflow has statements of its own; their failure ended the container."""
+    monkeypatch.setattr(db, "check", fails([], []))
+    monkeypatch.setattr(airflow_command, "main", fails([AWAY], []))
+    executed: list[object] = []
+
+    def execute(program: str, command: list[str]) -> None:
+        executed.append((program, command))
+        raise ExitedError
+
+    monkeypatch.setattr(os, "execv", execute)
+    with pytest.raises(ExitedError):
+        patient_triggerer.main("commit", "folder")
+    assert executed == [(sys.executable, sys.orig_argv)]
+
+
+@pytest.mark.usefixtures("replaced")
+def test_a_triggerer_that_ends_without_an_answer_does_not_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its loop waits as long as it may; an error that leaves it comes of an end that somebody asked for."""
+    monkeypatch.setattr(db, "check", fails([], []))
+    monkeypatch.setattr(TriggerRunnerSupervisor, "start", classmethod(lambda _: None))
+
+    def airflow() -> int:
+        triggerer_job_runner.TriggerRunnerSupervisor.start()
+        raise AWAY
+
+    monkeypatch.setattr(airflow_command, "main", airflow)
+    with pytest.raises(OperationalError):
+        patient_triggerer.main("commit", "folder")
 
 
 def test_a_triggerer_that_is_to_stop_waits_for_no_database(

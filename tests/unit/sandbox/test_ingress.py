@@ -29,6 +29,7 @@ from sandbox.ingress.routes import Routes, routes
 from sandbox.paths import SandboxPaths
 from sandbox.pki import Authority
 from sandbox.report import LineReport
+from tests.ports import free_port
 
 HOST = "airflow.localhost"
 CLASS = "example.test"
@@ -169,9 +170,7 @@ def upstream() -> Iterator[int]:
 @pytest.fixture(scope="module")
 def late_port() -> int:
     """Refuses connections until a test serves on it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture(scope="module")

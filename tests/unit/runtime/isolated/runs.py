@@ -85,5 +85,5 @@ def is_running(process: int) -> bool:
     """Whether it does something: one that ended may wait for whoever adopted it to look."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False

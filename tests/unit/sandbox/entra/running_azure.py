@@ -22,6 +22,7 @@ from sandbox.names import HostNames
 from sandbox.paths import REPOSITORY
 from sandbox.pki import Authority, signing_key
 from tests.engine.arm.cloud import GROUP, TOKEN, Cloud
+from tests.ports import free_port
 
 EXCHANGE = "api://AzureADTokenExchange"
 ANSWER_SECONDS = 30
@@ -37,7 +38,7 @@ class RunningAzure:
         keys = self.cluster.service_account_keys
         self.trusted = Authority(self.cluster.pki, "test cluster").files.certificate
         signing_key(keys.key, keys.certificate)
-        self.port, self._arm_port = _free_port(), _free_port()
+        self.port, self._arm_port = free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, **environment: str) -> Cloud:
@@ -113,9 +114,3 @@ def federate(cloud: Cloud, azure: RunningAzure, name: str, subject: str) -> dict
     credential = {"issuer": azure.cluster.issuer(), "subject": subject, "audiences": [EXCHANGE]}
     cloud.made(f"{path}/federatedIdentityCredentials/cluster", {"properties": credential})
     return dict(identity["properties"])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -30,7 +30,8 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from stacks.roles import VAULT_WRITER
-from tests.unit.runtime.git_remote import Remote, free_port, git
+from tests.ports import free_port
+from tests.unit.runtime.git_remote import Remote, git
 from tests.unit.runtime.tenants import tenant
 from tests.unit.runtime.webhook_tables import webhook_tables
 from tests.unit.sandbox.vault.running_vaults import READER, RunningVaults, url
