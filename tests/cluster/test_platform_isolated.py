@@ -16,7 +16,6 @@ from sandbox.workloads import registry
 from stacks.naming import task_namespace
 from tests import ways
 from tests.cluster.running_platform import STACK, RunningPlatform
-from tests.cluster.test_task_requests import watched_pods
 
 TEAM: Final = "weather"
 DAG_ID: Final = f"{TEAM}.fitness"
@@ -107,7 +106,7 @@ def outcome(
     platform: RunningPlatform, repository: Path, stations: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Outcome:
     now = datetime.now(UTC)
-    with watched_pods(platform, tmp_path_factory.mktemp("pods") / "watch") as pods:
+    with platform.watched_pods(tmp_path_factory.mktemp("pods") / "watch") as pods:
         run_id = platform.start_run(DAG_ID, logical_date=now.isoformat())
         platform.ended(DAG_ID, run_id, MINUTES)
     own = [pod for pod in pods if pod["metadata"].get("annotations", {}).get("dag_id") == DAG_ID]
