@@ -79,11 +79,3 @@ def run_dags(repository: Path, home: Path, environment: Mapping[str, str]) -> di
     assert ended.returncode == 0, ended.stderr + ended.stdout
     found: dict[str, Any] = json.loads(answer.read_text())
     return found
-
-
-def is_running(process: int) -> bool:
-    """Whether it does something: one that ended may wait for whoever adopted it to look."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False

@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.runtime.isolated.runs import is_running, run_dags
+from sandbox.processes import Identity
+from tests.unit.runtime.isolated.runs import run_dags
 
 HERE = Path(__file__).parent
 FITNESS = HERE.parents[2] / "fitness"
@@ -195,7 +196,7 @@ def test_what_goes_wrong_in_an_interpreter_is_told(found: dict[str, Any], task: 
 
 def test_a_task_that_is_out_of_time_leaves_no_process_behind(found: dict[str, Any]) -> None:
     (process,) = re.findall(r"left behind: (\d+)", found["weather.interpreters"]["said"])
-    assert not is_running(int(process))
+    assert Identity.of(int(process)) is None
 
 
 def test_an_operator_that_is_out_of_time_is_killed_as_it_knows(found: dict[str, Any]) -> None:

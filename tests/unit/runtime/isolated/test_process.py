@@ -13,8 +13,8 @@ from ariel_runtime.isolated import process as process_module
 from ariel_runtime.isolated.process import InterpreterError, Process
 from ariel_runtime.refusal import RefusedError
 
+from sandbox.processes import Identity
 from tests.unit.runtime.git_remote import eventually
-from tests.unit.runtime.isolated.runs import is_running
 
 STUBBORN = """
 trap '' TERM
@@ -47,7 +47,7 @@ def test_a_killed_interpreter_ends_with_its_children_even_if_they_will_not(
         process.run(STUBBORN, given(tmp_path))
     killer.join()
     for each in lines[0].split():
-        assert eventually(lambda process=int(each): not is_running(process))  # type: ignore[misc]
+        assert eventually(lambda process=int(each): Identity.of(process) is None)  # type: ignore[misc]
 
 
 def test_a_line_without_an_end_is_cut_and_the_error_has_the_last_lines_only(tmp_path: Path) -> None:
